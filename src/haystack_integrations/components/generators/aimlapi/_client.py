@@ -1,0 +1,335 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""How an OpenAI SDK client for AIMLAPI is made, and how long it lives."""
+
+import asyncio
+import os
+import re
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import httpx
+import httpx2
+from haystack.utils import Secret
+from openai import (
+    DEFAULT_CONNECTION_LIMITS,
+    DEFAULT_TIMEOUT,
+    APIConnectionError,
+    APITimeoutError,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+    DefaultHttpxClient,
+    OpenAI,
+)
+
+BASE_URL = "https://api.aimlapi.com/v1"
+MAX_RETRIES = 5
+
+# The HTTP responses of the call under way, for what their headers tell: the SDK keeps only the body of a plain reply.
+_responses: ContextVar[list[httpx2.Response] | None] = ContextVar("aimlapi_responses", default=None)
+
+# Messages of 429 and 5xx errors that will be the same on the next try (AIMLAPI docs, errors-and-messages): an upstream
+# 4xx passed on as 500, a model taken offline, the free tier's hourly limit.
+_LASTING = re.compile(
+    r"""(?:^|"message"\s*:\s*")\s*4(?!08|29)\d\d\b|model\b[^"]{0,40}\bunder maintenance|free-tier limit""",
+    re.IGNORECASE,
+)
+_GATEWAY_TIMEOUT = 504
+
+T = TypeVar("T", int, float)
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient as _AsyncBase
+    from httpx2 import Client as _SyncBase
+else:
+    _SyncBase = _AsyncBase = object
+
+
+@contextmanager
+def recorded_response() -> Iterator[list[httpx2.Response]]:
+    """
+    Keep the responses that a call receives.
+
+    :returns: A list that grows with each try of the call.
+    """
+    responses: list[httpx2.Response] = []
+    token = _responses.set(responses)
+    try:
+        yield responses
+    finally:
+        _responses.reset(token)
+
+
+def last_response() -> httpx2.Response | None:
+    """
+    Get the last response of the call under way.
+
+    :returns: The response, or None if there was none, as when a connection fails.
+    """
+    return responses[-1] if (responses := _responses.get()) else None
+
+
+def _is_lasting(response: httpx2.Response) -> bool:
+    # The next try of a generation that took too long would take, and might cost, the same again.
+    return response.status_code == _GATEWAY_TIMEOUT or (
+        response.status_code >= httpx2.codes.TOO_MANY_REQUESTS and bool(_LASTING.search(response.text))
+    )
+
+
+def _examine(response: httpx2.Response) -> None:
+    if (responses := _responses.get()) is not None:
+        responses.append(response)
+    if response.is_error and _is_lasting(response):
+        response.headers["x-should-retry"] = "false"
+
+
+def _unread(error: Exception, request: httpx2.Request) -> APIConnectionError:
+    """
+    Turn a transport error into the SDK's own exception, which the SDK does not retry.
+
+    Used once the request has reached the model: another try could be billed a second time.
+    """
+    if isinstance(error, (httpx2.TimeoutException, httpx.TimeoutException)):
+        return APITimeoutError(request=request)
+    return APIConnectionError(message=f"Connection error: {error}", request=request)
+
+
+class _Sender(_SyncBase):
+    def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
+        try:
+            response = super().send(request, stream=True, **kwargs)
+        except (httpx2.ReadTimeout, httpx.ReadTimeout) as error:
+            raise _unread(error, request) from error
+        if response.is_error:
+            response.read()
+        _examine(response)
+        if not stream:
+            try:
+                response.read()
+            except (httpx2.TransportError, httpx.TransportError) as error:
+                raise _unread(error, request) from error
+        return response
+
+
+class _AsyncSender(_AsyncBase):
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
+        try:
+            response = await super().send(request, stream=True, **kwargs)
+        except (httpx2.ReadTimeout, httpx.ReadTimeout) as error:
+            raise _unread(error, request) from error
+        if response.is_error:
+            await response.aread()
+        _examine(response)
+        if not stream:
+            try:
+                await response.aread()
+            except (httpx2.TransportError, httpx.TransportError) as error:
+                raise _unread(error, request) from error
+        return response
+
+
+class _Client(_Sender, DefaultHttpxClient):
+    """The SDK's HTTP client."""
+
+
+class _AsyncClient(_AsyncSender, DefaultAsyncHttpxClient):
+    """The SDK's asynchronous HTTP client."""
+
+
+class _LegacyClient(_Sender, httpx.Client):  # type: ignore[misc]
+    """The client for settings that are objects of httpx."""
+
+
+class _AsyncLegacyClient(_AsyncSender, httpx.AsyncClient):  # type: ignore[misc]
+    """The asynchronous client for settings that are objects of httpx."""
+
+
+def _holds_httpx_objects(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_httpx_objects, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_httpx_objects, value))
+    return any(base.__module__.partition(".")[0] == "httpx" for base in type(value).__mro__)
+
+
+def _http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """
+    Lay the user's settings over the SDK's defaults.
+
+    :param http_client_kwargs: What the user set; `limits` may be a dictionary, as in YAML.
+    :returns: Whether the settings need a client of httpx, and the complete settings.
+    """
+    legacy = _holds_httpx_objects(http_client_kwargs)
+    family: Any = httpx if legacy else httpx2
+    settings = {
+        "timeout": family.Timeout(**DEFAULT_TIMEOUT.as_dict()),
+        "limits": {name: getattr(DEFAULT_CONNECTION_LIMITS, name) for name in _LIMITS},
+        "follow_redirects": True,
+        **http_client_kwargs,
+    }
+    if isinstance(settings["limits"], dict):
+        settings["limits"] = family.Limits(**settings["limits"])
+    return legacy, settings
+
+
+_LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
+
+
+def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.Timeout) -> T | httpx2.Timeout:
+    value = os.environ.get(name)
+    if not value:
+        return default
+    try:
+        return kind(value)
+    except ValueError:
+        msg = f"The environment variable {name} must be a number, got '{value}'."
+        raise ValueError(msg) from None
+
+
+def _forget_openai(client: OpenAI | AsyncOpenAI) -> None:
+    """
+    Undo what the SDK read from OPENAI_* variables: those settings belong to the user's OpenAI account.
+    """
+    client.organization = client.project = None
+    # From OPENAI_CUSTOM_HEADERS; the SDK has no public way to leave that variable aside.
+    client._custom_headers = {}
+
+
+class ClientOwner:
+    """
+    The clients of a component: one for synchronous use, and one per event loop.
+
+    A connection belongs to the event loop that opened it, so each loop gets its own client. A client is closed when
+    its loop shuts down, when its component is dropped or closed.
+    """
+
+    api_key: Secret
+    api_base_url: str | None
+    timeout: float | None
+    max_retries: int | None
+    http_client_kwargs: dict[str, Any] | None
+    client: OpenAI | None
+    async_client: AsyncOpenAI | None
+
+    def _forget_clients(self) -> None:
+        self.client = None
+        self.async_client = None
+        self._lock = threading.Lock()
+        self._lifetimes: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator[AsyncOpenAI]]
+        ] = WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"client", "async_client", "_lock", "_lifetimes"}
+        return {name: value for name, value in self.__dict__.items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget_clients()
+
+    def _client_kwargs(self) -> dict[str, Any]:
+        api_key = self.api_key.resolve_value()
+        if not api_key:
+            msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
+            raise ValueError(msg)
+        timeout: Any = self.timeout
+        if timeout is None:
+            timeout = _from_environment("AIMLAPI_TIMEOUT", float, DEFAULT_TIMEOUT)
+            timeout = (self.http_client_kwargs or {}).get("timeout", timeout)
+        max_retries: Any = self.max_retries
+        if max_retries is None:
+            max_retries = _from_environment("AIMLAPI_MAX_RETRIES", int, MAX_RETRIES)
+        return {
+            "api_key": api_key,
+            "base_url": self.api_base_url or BASE_URL,
+            "timeout": timeout,
+            "max_retries": max_retries,
+        }
+
+    def warm_up(self) -> None:
+        """
+        Make the synchronous client, if there is none.
+
+        :raises ValueError: If there is no API key, or a number in the environment is none.
+        """
+        self._sync_client()
+
+    def _sync_client(self) -> OpenAI:
+        with self._lock:
+            if self.client is None:
+                legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+                self.client = OpenAI(
+                    http_client=_LegacyClient(**settings) if legacy else _Client(**settings), **self._client_kwargs()
+                )
+                _forget_openai(self.client)
+            return self.client
+
+    async def warm_up_async(self) -> None:
+        """
+        Make the client of the running event loop, if it has none.
+
+        :raises ValueError: If there is no API key, or a number in the environment is none.
+        """
+        await self._async_client()
+
+    async def _async_client(self) -> AsyncOpenAI:
+        loop = asyncio.get_running_loop()
+        client, _ = self._lifetimes.get(loop, (None, None))
+        if client is None or client.is_closed():
+            lifetime = self._lifetime()
+            client = await anext(lifetime)
+            with self._lock:
+                # A loop that was closed without a shutdown is kept alive by its open connections.
+                for known in [known for known in self._lifetimes if known.is_closed()]:
+                    del self._lifetimes[known]
+                self._lifetimes[loop] = (client, lifetime)
+        self.async_client = client
+        return client
+
+    def _lifetime(self) -> AsyncGenerator[AsyncOpenAI]:
+        """
+        The life of a client, as an asynchronous generator.
+
+        An event loop closes its generators when it shuts down, and those that nobody holds any more: the only public
+        way to have the connections closed while their loop still runs.
+        """
+        legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+        client_kwargs = self._client_kwargs()
+
+        async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
+            client = AsyncOpenAI(
+                http_client=_AsyncLegacyClient(**settings) if legacy else _AsyncClient(**settings), **client_kwargs
+            )
+            _forget_openai(client)
+            try:
+                yield client
+            finally:
+                await client.close()
+
+        return lifetime()
+
+    def close(self) -> None:
+        """
+        Close the synchronous client. The component can be used again.
+        """
+        with self._lock:
+            client, self.client = self.client, None
+        if client is not None:
+            client.close()
+
+    async def close_async(self) -> None:
+        """
+        Close the running event loop's client and let go of those of other loops. The component can be used again.
+        """
+        with self._lock:
+            _, lifetime = self._lifetimes.pop(asyncio.get_running_loop(), (None, None))
+            self._lifetimes.clear()
+            self.async_client = None
+        if lifetime is not None:
+            await lifetime.aclose()

@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+What the user sees when a call fails: always an exception of the SDK, with what AIMLAPI said and what helps.
+
+    openai.APIError                  a reply with status 200 that is an error, or nothing that can be read
+     ├── APIConnectionError          no connection, or one that broke off
+     │    └── APITimeoutError        no answer in time
+     └── APIStatusError              the API refused: BadRequestError, AuthenticationError, PermissionDeniedError,
+                                     NotFoundError, RateLimitError, InternalServerError, ...
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
+
+import httpx
+import httpx2
+from haystack.utils import Secret
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
+
+from ._client import last_response
+
+_MESSAGE_LENGTH = 2000
+
+# status (None: any, 0: no answer at all), message, remedy; the first that fits is told.
+_REMEDIES: list[tuple[int | None, str, str]] = [
+    (None, r"run out of credits|insufficient (credits|funds|balance)", "Top up at https://aimlapi.com/app/billing."),
+    (None, r"free-tier limit", "Wait for the hour to pass, or top up at https://aimlapi.com/app/billing."),
+    (None, r"under maintenance", "Use another model for now, for example through FallbackChatGenerator."),
+    (401, r"", "Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys."),
+    (
+        404,
+        r"",
+        "Look the model up in https://docs.aimlapi.com/api-references/model-database, and check `api_base_url`.",
+    ),
+    (
+        None,
+        r"unable to access model|model.{0,60}(not found|not exist|not available)|(unknown|invalid) model",
+        "Look the model up in https://docs.aimlapi.com/api-references/model-database.",
+    ),
+    (None, r"max_(completion_)?tokens", "Raise `max_tokens` in `generation_kwargs`, or shorten the input."),
+    (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app."),
+    (429, r"", "Send fewer requests at a time, or raise `max_retries`."),
+    (504, r"", "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."),
+    (0, r"timed out", "Raise `timeout` (or AIMLAPI_TIMEOUT), or stream the reply with `streaming_callback`."),
+]
+
+
+class Caller(Protocol):
+    """The component that makes a call."""
+
+    model: str
+    api_key: Secret
+    extra_headers: dict[str, str | Secret] | None
+
+
+def provider_message(body: Any) -> str:
+    """
+    Find what an error body says.
+
+    :param body: The decoded body: AIMLAPI puts the message at the root, OpenAI under `error`, MiniMax in `base_resp`.
+    :returns: The message, or an empty string.
+    """
+    if isinstance(body, str):
+        return " ".join(body.split())[:_MESSAGE_LENGTH]
+    if not isinstance(body, Mapping):
+        return ""
+    if isinstance(base_resp := body.get("base_resp"), Mapping) and base_resp.get("status_code"):
+        return f"{base_resp['status_code']}: {base_resp.get('status_msg')}"
+    for value in (body.get("error"), body.get("message")):
+        if isinstance(value, Mapping) and (message := provider_message(value)):
+            return message
+        if value and not isinstance(value, Mapping):
+            return (value if isinstance(value, str) else json.dumps(value))[:_MESSAGE_LENGTH]
+    return ""
+
+
+def is_error(body: Any) -> bool:
+    """
+    Tell whether a decoded body with status 200, or a frame of a stream, is an error.
+
+    :param body: The decoded body.
+    :returns: True if it reports an error, or is not a JSON object.
+    """
+    return (
+        not isinstance(body, Mapping)
+        or bool(body.get("error"))
+        or ("choices" not in body and "message" in body and bool(body.keys() & {"statusCode", "requestId"}))
+    )
+
+
+def reject(body: Any, reason: str) -> NoReturn:
+    """
+    Refuse a reply with status 200 that is no completion.
+
+    :param body: The decoded body.
+    :param reason: What is wrong with it.
+    :raises APIError: Always, with the provider's message if there is one.
+    """
+    raise _rejection(body, reason)
+
+
+@contextmanager
+def failures(caller: Caller) -> Iterator[None]:
+    """
+    Turn whatever goes wrong in a call into an exception of the SDK that says what happened.
+
+    :param caller: The component that makes the call.
+    :raises APIError: With the model, AIMLAPI's message, the ids of the call and the remedy in its text.
+    """
+    try:
+        try:
+            yield
+        except (httpx2.TimeoutException, httpx.TimeoutException) as error:
+            raise APITimeoutError(request=_request()) from error
+        except (httpx2.TransportError, httpx.TransportError) as error:
+            raise APIConnectionError(message=f"The connection broke off: {error}", request=_request()) from error
+        except json.JSONDecodeError as error:
+            raise _rejection(error.doc, "AIMLAPI answered with malformed JSON") from error
+    except APIError as error:
+        _explain(error, caller)
+        raise
+
+
+def _request() -> httpx2.Request:
+    response = last_response()
+    return response.request if response else httpx2.Request("POST", "/chat/completions")
+
+
+def _rejection(body: Any, reason: str) -> APIError:
+    said = provider_message(body)
+    return APIError(f"{reason}: {said}" if said else reason, _request(), body=body)
+
+
+def _explain(error: APIError, caller: Caller) -> None:
+    body = error.body if isinstance(error.body, Mapping) else {}
+    response = last_response()
+    headers: Mapping[str, str] = response.headers if response else {}
+    status = error.status_code if isinstance(error, APIStatusError) else 0
+
+    text = error.message
+    if (said := provider_message(error.body)) and said not in text:
+        text = f"{text} - {said}"
+    if isinstance(error, APIConnectionError) and error.__cause__ and str(error.__cause__) not in text:
+        text = f"{text} {error.__cause__}"
+    ids = {
+        "model": caller.model,
+        "request id": body.get("requestId"),
+        "inference id": headers.get("x-inference-id"),
+        "client request id": headers.get("x-client-request-id"),
+    }
+    text = f"{text.strip()} ({', '.join(f'{name} {value}' for name, value in ids.items() if value)})"
+    for code, pattern, remedy in _REMEDIES:
+        if code in (None, status) and re.search(pattern, text, re.IGNORECASE | re.DOTALL):
+            text = f"{text} {remedy}"
+            break
+    for secret in (caller.api_key, *(caller.extra_headers or {}).values()):
+        if isinstance(secret, Secret) and (value := secret.resolve_value()):
+            text = text.replace(value, "***")
+
+    error.message = text
+    error.args = (text,)
+    if isinstance(error, APIStatusError):
+        error.request_id = error.request_id or ids["request id"]

@@ -1,0 +1,7 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+from .chat_generator import AIMLAPIChatGenerator
+
+__all__ = ["AIMLAPIChatGenerator"]
