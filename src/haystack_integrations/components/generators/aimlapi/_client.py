@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -27,6 +28,8 @@ from openai import (
     DefaultHttpxClient,
     OpenAI,
 )
+
+from haystack_integrations.components.generators.aimlapi._pool import ConnectionStack
 
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
@@ -181,6 +184,23 @@ def _http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dic
 _LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 
 
+def _with_connection_stack(settings: dict[str, Any]) -> dict[str, Any]:
+    """
+    Have the connections of an asynchronous client kept on a stack, unless the user chose another way to connect.
+    """
+    trust_env = settings.get("trust_env", True)
+    if settings.keys() & {"transport", "mounts", "proxy", "http1", "http2"} or (trust_env and getproxies()):
+        return settings
+    limits = {name: getattr(settings["limits"], name) for name in _LIMITS}
+    if settings["limits"] == DEFAULT_CONNECTION_LIMITS:
+        # The SDK keeps only a tenth of its connections, since each idle one makes its pool slower.
+        limits["max_keepalive_connections"] = limits["max_connections"]
+    verify = httpx2.create_ssl_context(
+        verify=settings.get("verify", True), cert=settings.get("cert"), trust_env=trust_env
+    )
+    return {**settings, "transport": ConnectionStack(verify, **limits)}
+
+
 def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.Timeout) -> T | httpx2.Timeout:
     value = os.environ.get(name)
     if not value:
@@ -300,6 +320,8 @@ class ClientOwner:
         way to have the connections closed while their loop still runs.
         """
         legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+        if not legacy:
+            settings = _with_connection_stack(settings)
         client_kwargs = self._client_kwargs()
 
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:

@@ -426,6 +426,8 @@ class StreamFold:
         :param headers: The headers of the response.
         :returns: A message for each choice; none if the stream had no choice.
         """
+        if isinstance(kind := self._body.get("object"), str):
+            self._body["object"] = kind.removesuffix(".chunk")
         return [
             _decode_choice(self._body, fold.choice(), index, headers, self._started)
             for index, fold in sorted(self._choices.items())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haystack import logging
-from haystack.dataclasses import ChatMessage, ChatRole
+from haystack.dataclasses import ChatMessage
 from haystack.tools.tool import Tool
 from haystack.utils import Secret
 from openai import Omit, pydantic_function_tool
@@ -157,36 +157,47 @@ def response_format(value: Any) -> Any:
 
 
 def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
-    last_user = max((i for i, message in enumerate(messages) if _role(message, i) == ChatRole.USER), default=-1)
     sent = []
-    for position, message in enumerate(messages):
+    in_tool_loop = True
+    for position in range(len(messages) - 1, -1, -1):
+        message = messages[position]
         try:
             converted = message.to_openai_dict_format()
         except ValueError as error:
             msg = f"The message at position {position} cannot be sent: {error}"
             raise ValueError(msg) from error
-        if message.role == ChatRole.ASSISTANT:
-            if message.images or message.files:
-                logger.warning(
-                    "The images and files of the assistant message at position {position} are not sent: "
-                    "chat completions take them from the user only.",
-                    position=position,
-                )
-            if not converted.get("content"):
-                converted.pop("content", None)
-            if position > last_user:
-                _add_provider_data(converted, message)
+        except AttributeError as error:
+            kind = type(message).__name__
+            msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
+            raise TypeError(msg) from error
+        role = converted["role"]
+        if role == "user":
+            in_tool_loop = False
+        elif role == "tool" and isinstance(converted["content"], list):
+            # Half of AIMLAPI's models take the result of a tool as one string only.
+            converted["content"] = "\n".join(part["text"] for part in converted["content"])
+        elif role == "assistant" and not (converted.get("content") and len(message) == 1):
+            _complete(converted, message, position, in_tool_loop=in_tool_loop)
             if converted.keys() <= {"role", "name"}:
                 continue
         sent.append(converted)
-    return sent
+    return sent[::-1]
 
 
-def _role(message: ChatMessage, position: int) -> ChatRole:
-    if not isinstance(message, ChatMessage):
-        msg = f"`messages` must be a list of ChatMessage or a string, got {type(message).__name__} at {position}."
-        raise TypeError(msg)
-    return message.role
+def _complete(converted: dict[str, Any], message: ChatMessage, position: int, *, in_tool_loop: bool) -> None:
+    """
+    Adapt an assistant message to what AIMLAPI takes: no content rather than an empty one, and provider data.
+    """
+    if not converted.get("content"):
+        converted.pop("content", None)
+    if message.images or message.files:
+        logger.warning(
+            "The images and files of the assistant message at position {position} are not sent: "
+            "chat completions take them from the user only.",
+            position=position,
+        )
+    if in_tool_loop:
+        _add_provider_data(converted, message)
 
 
 def _add_provider_data(converted: dict[str, Any], message: ChatMessage) -> None:
