@@ -9,6 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
+from typing import cast
 
 import httpx2
 
@@ -66,8 +67,7 @@ class ConnectionStack(httpx2.AsyncBaseTransport):
         except BaseException:
             await leave()
             raise
-        if isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _Body(response.stream, leave)
+        response.stream = _Body(cast(httpx2.AsyncByteStream, response.stream), leave)
         return response
 
     async def _enter(self, request: httpx2.Request) -> None:
