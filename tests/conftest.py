@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+import os
+from collections.abc import Callable, Iterator
+
+# Haystack reads this once, when it is imported.
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+
+import pytest
+import respx
+
+from tests.recording import Recording
+
+LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="play recordings live with AIMLAPI_API_KEY, and keep them")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--record") and not LIVE_KEY:
+        msg = "--record needs AIMLAPI_API_KEY"
+        raise pytest.UsageError(msg)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not LIVE_KEY:
+        for item in items:
+            if item.get_closest_marker("integration"):
+                item.add_marker(pytest.mark.skip(reason="AIMLAPI_API_KEY is not set"))
+
+
+@pytest.fixture(autouse=True)
+def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the developer's environment reaches a test, but the key of a live one."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "AIMLAPI_")):
+            monkeypatch.delenv(name)
+    live = request.node.get_closest_marker("integration") or request.config.getoption("--record")
+    monkeypatch.setenv("AIMLAPI_API_KEY", LIVE_KEY if live and LIVE_KEY else "test-key")
+    monkeypatch.setenv("HAYSTACK_DESERIALIZATION_ALLOWLIST", "tests,test_*")
+
+
+@pytest.fixture
+def playback(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Recording]]:
+    """
+    `playback("chat")` answers what the test sends next, over httpx2 or httpx, from tests/recordings/chat.json.
+
+    A request other than the recorded one fails the test, and so does a recording not played to its end.
+    """
+    started: list[Recording] = []
+    with (
+        respx.mock(using="httpcore2", assert_all_called=False) as httpx2_router,
+        respx.mock(using="httpcore", assert_all_called=False) as httpx_router,
+    ):
+
+        def play(name: str) -> Recording:
+            recording = Recording(name, record=request.config.getoption("--record"))
+            recording.mount(httpx2_router)
+            recording.mount(httpx_router)
+            started.append(recording)
+            return recording
+
+        yield play
+    for recording in started:
+        recording.finish()

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Recorded exchanges with AIMLAPI, played through respx. The format is described in recordings/README.md."""
+
+import difflib
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+RECORDINGS = Path(__file__).parent / "recordings"
+RESPONSE_HEADERS = ("content-type", "retry-after", "x-inference-id", "x-client-request-id")
+COST_HEADERS = "x-aimlapi-"
+ACCOUNT_FIELDS = r'"((?:user|account|org|organization|project|customer)(?:_?id)?|email)"(\s*:\s*)"[^"]*"'
+
+_recorded: set[str] = set()
+
+
+def names(pattern: str = "*") -> list[str]:
+    return sorted(path.stem for path in RECORDINGS.glob(f"{pattern}.json"))
+
+
+def respond(response: dict[str, Any]) -> httpx.Response:
+    body = json.dumps(response["json"]) if "json" in response else "".join(response.get("sse") or response["text"])
+    return httpx.Response(response["status"], headers=response.get("headers"), content=body.encode())
+
+
+class Recording:
+    def __init__(self, name: str, *, record: bool = False, folder: Path = RECORDINGS) -> None:
+        self.name = name
+        self.path = folder / f"{name}.json"
+        data = json.loads(self.path.read_text(encoding="utf-8"))
+        self.source: str = data["source"]
+        self.exchanges: list[dict[str, Any]] = data["exchanges"]
+        self.live: list[dict[str, Any]] = []
+        # What the API answers when it fails cannot be asked for again.
+        failing = any(exchange["response"]["status"] >= 400 for exchange in self.exchanges)
+        self.recording = record and not failing and name not in _recorded
+        self.played = 0
+
+    def mount(self, router: respx.Router) -> None:
+        # respx keeps one route per pattern: a recording mounted later takes over.
+        router.route(path__startswith="/v1/").mock(side_effect=self.answer)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """The response of the next exchange; `pytest.fail` passes through every `except Exception` on its way."""
+        if self.played == len(self.exchanges):
+            pytest.fail(f"{self.name}: a request more than recorded: {request.content.decode()}")
+        exchange = self.exchanges[self.played]
+        expected, response = exchange["request"], exchange["response"]
+        self.played += 1
+        sent = {
+            "method": request.method,
+            "path": request.url.path,
+            "headers": {name: request.headers.get(name) for name in expected.get("headers", {})},
+            "body": json.loads(request.content),
+        }
+        if self.recording:
+            response = send(request)
+            self.live.append({"request": sent, "response": response})
+        elif sent != {"headers": {}, **expected}:
+            pytest.fail(f"{self.name}: request {self.played} differs from the recorded one\n{diff(expected, sent)}")
+        return respond(response)
+
+    def finish(self) -> None:
+        if self.played != len(self.exchanges):
+            pytest.fail(f"{self.name}: {self.played} of {len(self.exchanges)} exchanges were played")
+        if self.recording:
+            data = {"source": "Recorded live with `pytest --record`.", "exchanges": self.live}
+            self.path.write_text(scrub(json.dumps(data, indent=2, ensure_ascii=False)) + "\n", encoding="utf-8")
+            _recorded.add(self.name)
+
+
+def diff(expected: dict[str, Any], sent: dict[str, Any]) -> str:
+    texts = [json.dumps(side, indent=2, sort_keys=True).splitlines() for side in (expected, sent)]
+    return "\n".join(difflib.unified_diff(*texts, "recorded", "sent", lineterm=""))
+
+
+def send(request: httpx.Request) -> dict[str, Any]:
+    """Ask the live API, past every mock: with urllib."""
+    headers = {name: value for name, value in request.headers.items() if name not in ("accept-encoding", "connection")}
+    live = urllib.request.Request(str(request.url), request.content, headers, method=request.method)
+    try:
+        answer = urllib.request.urlopen(live, timeout=600)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        kept = {name: value for name, value in answer.headers.items() if kept_header(name.lower())}
+        text = answer.read().decode()
+        if "event-stream" in answer.headers.get("content-type", ""):
+            body: dict[str, Any] = {"sse": re.split(r"(?<=\n\n)(?=.)", text)}
+        else:
+            body = {"json": json.loads(text)}
+        return {"status": answer.status, "headers": kept, **body}
+
+
+def kept_header(name: str) -> bool:
+    return name in RESPONSE_HEADERS or name.startswith(COST_HEADERS)
+
+
+def scrub(text: str) -> str:
+    """No key and no id of an account stays in a recording; cookies go with all headers that are not kept."""
+    if key := os.environ.get("AIMLAPI_API_KEY"):
+        text = text.replace(key, "KEY")
+    return re.sub(ACCOUNT_FIELDS, r'"\1"\2"scrubbed"', text)

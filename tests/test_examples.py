@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import httpx2
+import pytest
+import respx
+
+from examples.stand_in import StandIn
+from tests.recording import respond
+
+ROOT = Path(__file__).parents[1]
+REPLAY = "(A replay of recorded answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n\n"
+OUTPUT = {
+    "chat.py": "The capital of France is Paris.\n",
+    "quickstart.py": """\
+[REASONING]
+The user wants the cause of the sky's colour. That is Rayleigh scattering: short wavelengths scatter most. \
+Two or three sentences are enough.
+
+[ASSISTANT]
+Sunlight is a mix of all colours. On its way through the air it is scattered by molecules far smaller than its \
+wavelength, and blue light is scattered much more strongly than red. So blue reaches your eyes from every part \
+of the sky.
+
+model  deepseek-v4-flash
+tokens 95
+cost   $0.000855
+""",
+    "reasoning.py": """\
+~~~~~~~~~~~~~~~..........
+thought: Spell it: s-t-r-a-w-b-e-r-r-y. An r at position 3, one at 8 and one at 9.
+answer:  Three times: one r in 'straw' and two in 'berry'.
+cost:    {'credits_used': 1032, 'usd_spent': 0.000516}
+""",
+    "async_streaming.py": """\
+Grey waves fold and rise,
+salt wind writes upon the sand —
+the tide reads it back.
+
+tokens: 37
+""",
+    "tool_agent.py": """\
+call    weather({'city': 'Tokyo'})
+call    local_time({'city': 'Tokyo'})
+result  18 °C and sunny
+result  21:30
+answer  Welcome to Tokyo! It is 18 °C and sunny, and the local time is 21:30.
+""",
+    "structured_output.py": "Person(name='Marie Curie', birthplace='Warsaw', birth_year=1867)\n",
+    "image_question.py": "The green bar in the middle is the tallest.\n",
+    "fallback.py": """\
+Holding papers together, resetting a router, and marking a page.
+answered by: gpt-5-chat-latest
+failed before: ['AIMLAPIChatGenerator']
+""",
+    "run_pipeline.py": (
+        "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.\n"
+    ),
+}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Each Python snippet, with its output where the next block shows it.
+SNIPPETS = re.findall(r"^```python\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?", README, re.DOTALL | re.MULTILINE)
+
+
+def run_example(*args: str) -> str:
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    del environment["AIMLAPI_API_KEY"]
+    command = [sys.executable, str(ROOT / "examples" / args[0]), *args[1:]]
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", OUTPUT)
+def test_example(name: str) -> None:
+    assert run_example(name) == REPLAY + OUTPUT[name]
+
+
+def test_every_example_is_run() -> None:
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {*OUTPUT, "stand_in.py"}
+
+
+def test_quickstart_says_that_it_does_not_know_another_question() -> None:
+    assert "no recording of that question" in run_example("quickstart.py", "How", "are", "you?")
+
+
+def test_stand_in_by_itself() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "stand_in.py"), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        url = re.search(r"http://\S+/v1", process.stdout.readline()).group()
+        models = httpx2.get(f"{url}/models?include=pricing").json()
+        errors = [
+            httpx2.get(f"{url}/nothing"),
+            httpx2.post(f"{url}/chat/completions", json={}),
+            httpx2.post(f"{url}/chat/completions", content="{", headers={"authorization": "Bearer key"}),
+            httpx2.post(f"{url}/nothing", json={}, headers={"authorization": "Bearer key"}),
+        ]
+        process.terminate()
+
+    assert models["object"] == "list"
+    assert {"openai/gpt-5-chat-latest", "deepseek/deepseek-v4-flash"} <= {model["id"] for model in models["data"]}
+    assert [error.status_code for error in errors] == [404, 401, 400, 404]
+    assert {frozenset(error.json()) for error in errors} == {
+        frozenset({"message", "path", "requestId", "statusCode", "timestamp"})
+    }
+
+
+@pytest.mark.parametrize(("snippet", "output"), SNIPPETS, ids=range(1, len(SNIPPETS) + 1))
+def test_readme_snippet(
+    snippet: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a snippet sends to the live API is answered by the stand-in."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
+    with (
+        StandIn() as server,
+        respx.mock(using="httpcore2", assert_all_called=False) as httpx2_router,
+        respx.mock(using="httpcore", assert_all_called=False) as httpx_router,
+    ):
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            return respond(server.answer(request.url.path, json.loads(request.content)))
+
+        for router in (httpx2_router, httpx_router):
+            router.post(host="api.aimlapi.com").mock(side_effect=answer)
+        runpy.run_path("snippet.py", run_name="__main__")
+    assert not output or capsys.readouterr().out == output
