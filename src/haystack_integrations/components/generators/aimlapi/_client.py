@@ -5,11 +5,13 @@
 """How an OpenAI SDK client for AIMLAPI is made, and how long it lives."""
 
 import asyncio
+import math
 import os
 import re
+import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import getproxies
@@ -34,8 +36,12 @@ from haystack_integrations.components.generators.aimlapi._pool import Connection
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
 
-# The HTTP responses of the call under way, for what their headers tell: the SDK keeps only the body of a plain reply.
-_responses: ContextVar[list[httpx2.Response] | None] = ContextVar("aimlapi_responses", default=None)
+# The responses of the call under way, for what their headers tell: the SDK keeps only the body of a plain reply.
+_responses: ContextVar["Responses | None"] = ContextVar("aimlapi_responses", default=None)
+
+TIMEOUTS = (httpx2.TimeoutException, httpx.TimeoutException)
+# httpx2 passes some TLS errors on as they are when it is asynchronous: https://github.com/pydantic/httpx2/issues/854
+BREAKS = (httpx2.RequestError, httpx.RequestError, ssl.SSLError)
 
 # Messages of 429 and 5xx errors that will be the same on the next try (AIMLAPI docs, errors-and-messages): an upstream
 # 4xx passed on as 500, a model taken offline, the free tier's hourly limit.
@@ -54,24 +60,33 @@ else:
     _SyncBase = _AsyncBase = object
 
 
-@contextmanager
-def recorded_response() -> Iterator[list[httpx2.Response]]:
-    """
-    Keep the responses that a call receives.
+class Responses(list[httpx2.Response]):
+    """The response of the latest try of a call, and what keeps the call's client open until the call is over."""
 
-    :returns: A list that grows with each try of the call.
+    lifetime: object = None
+
+
+@contextmanager
+def recorded_response() -> Iterator[Responses]:
     """
-    responses: list[httpx2.Response] = []
+    Keep the response that a call receives.
+
+    :returns: A list with the response to the latest try; it is empty if there was none.
+    """
+    responses = Responses()
     token = _responses.set(responses)
     try:
         yield responses
     finally:
         _responses.reset(token)
+        # The event loop keeps the context in which a connection was opened for as long as the connection is open.
+        responses.clear()
+        responses.lifetime = None
 
 
 def last_response() -> httpx2.Response | None:
     """
-    Get the last response of the call under way.
+    Get the response to the latest try of the call under way.
 
     :returns: The response, or None if there was none, as when a connection fails.
     """
@@ -85,55 +100,59 @@ def _is_lasting(response: httpx2.Response) -> bool:
     )
 
 
-def _examine(response: httpx2.Response) -> None:
-    if (responses := _responses.get()) is not None:
-        responses.append(response)
-    if response.is_error and _is_lasting(response):
-        response.headers["x-should-retry"] = "false"
-
-
-def _unread(error: Exception, request: httpx2.Request) -> APIConnectionError:
+def broken_off(error: Exception, request: httpx2.Request) -> APIConnectionError:
     """
     Turn a transport error into the SDK's own exception, which the SDK does not retry.
 
-    Used once the request has reached the model: another try could be billed a second time.
+    :param error: What went wrong once the request had reached the model: another try could be billed a second time.
+    :param request: The request.
+    :returns: The exception to raise.
     """
-    if isinstance(error, (httpx2.TimeoutException, httpx.TimeoutException)):
+    if isinstance(error, TIMEOUTS):
         return APITimeoutError(request=request)
-    return APIConnectionError(message=f"Connection error: {error}", request=request)
+    return APIConnectionError(message=f"The reply broke off: {str(error) or type(error).__name__}", request=request)
+
+
+@contextmanager
+def _one_try(request: httpx2.Request) -> Iterator[Responses]:
+    responses = _responses.get()
+    if responses is None:
+        responses = Responses()
+    responses.clear()
+    try:
+        yield responses
+    except BREAKS as error:
+        if responses[0].is_success if responses else isinstance(error, (httpx2.ReadTimeout, httpx.ReadTimeout)):
+            raise broken_off(error, request) from error
+        raise
+    if responses[0].is_error and _is_lasting(responses[0]):
+        responses[0].headers["x-should-retry"] = "false"
 
 
 class _Sender(_SyncBase):
     def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        try:
+        with _one_try(request) as responses:
             response = super().send(request, stream=True, **kwargs)
-        except (httpx2.ReadTimeout, httpx.ReadTimeout) as error:
-            raise _unread(error, request) from error
-        if response.is_error:
-            response.read()
-        _examine(response)
-        if not stream:
-            try:
-                response.read()
-            except (httpx2.TransportError, httpx.TransportError) as error:
-                raise _unread(error, request) from error
+            responses.append(response)
+            if response.is_error or not stream:
+                with closing(response):
+                    response.read()
         return response
+
+    def __del__(self) -> None:
+        # As the SDK's default client does: a component that is dropped leaves no connections open.
+        with suppress(Exception):
+            self.close()
 
 
 class _AsyncSender(_AsyncBase):
     async def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        try:
+        with _one_try(request) as responses:
             response = await super().send(request, stream=True, **kwargs)
-        except (httpx2.ReadTimeout, httpx.ReadTimeout) as error:
-            raise _unread(error, request) from error
-        if response.is_error:
-            await response.aread()
-        _examine(response)
-        if not stream:
-            try:
-                await response.aread()
-            except (httpx2.TransportError, httpx.TransportError) as error:
-                raise _unread(error, request) from error
+            responses.append(response)
+            if response.is_error or not stream:
+                async with aclosing(response):
+                    await response.aread()
         return response
 
 
@@ -201,15 +220,20 @@ def _with_connection_stack(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "transport": ConnectionStack(verify, **limits)}
 
 
+_KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
+
+
 def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.Timeout) -> T | httpx2.Timeout:
     value = os.environ.get(name)
     if not value:
         return default
     try:
-        return kind(value)
+        if 0 <= (number := kind(value)) < math.inf:
+            return number
     except ValueError:
-        msg = f"The environment variable {name} must be a number, got '{value}'."
-        raise ValueError(msg) from None
+        pass
+    msg = f"The environment variable {name} must be {_KINDS[kind]}, got '{value}'."
+    raise ValueError(msg)
 
 
 def _forget_openai(client: OpenAI | AsyncOpenAI) -> None:
@@ -258,6 +282,11 @@ class ClientOwner:
         if not api_key:
             msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
             raise ValueError(msg)
+        # Read from a file it often ends with a line break. What no header can carry would be quoted in the exception.
+        api_key = api_key.strip()
+        if not (api_key.isascii() and api_key.isprintable()):
+            msg = "The API key contains characters that no HTTP header can carry: check AIMLAPI_API_KEY or `api_key`."
+            raise ValueError(msg)
         timeout: Any = self.timeout
         if timeout is None:
             timeout = _from_environment("AIMLAPI_TIMEOUT", float, DEFAULT_TIMEOUT)
@@ -300,7 +329,7 @@ class ClientOwner:
 
     async def _async_client(self) -> AsyncOpenAI:
         loop = asyncio.get_running_loop()
-        client, _ = self._lifetimes.get(loop, (None, None))
+        client, lifetime = self._lifetimes.get(loop, (None, None))
         if client is None or client.is_closed():
             lifetime = self._lifetime()
             client = await anext(lifetime)
@@ -309,6 +338,8 @@ class ClientOwner:
                 for known in [known for known in self._lifetimes if known.is_closed()]:
                     del self._lifetimes[known]
                 self._lifetimes[loop] = (client, lifetime)
+        if (responses := _responses.get()) is not None:
+            responses.lifetime = lifetime
         self.async_client = client
         return client
 
@@ -347,7 +378,7 @@ class ClientOwner:
 
     async def close_async(self) -> None:
         """
-        Close the running event loop's client and let go of those of other loops. The component can be used again.
+        Close the running event loop's client and let go of those of other loops, which close when their calls are over.
         """
         with self._lock:
             _, lifetime = self._lifetimes.pop(asyncio.get_running_loop(), (None, None))

@@ -18,12 +18,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
 
-import httpx
 import httpx2
 from haystack.utils import Secret
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from openai import APIConnectionError, APIError, APIStatusError
 
-from ._client import last_response
+from ._client import BREAKS, broken_off, last_response
 
 _MESSAGE_LENGTH = 2000
 
@@ -32,6 +31,7 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
     (None, r"run out of credits|insufficient (credits|funds|balance)", "Top up at https://aimlapi.com/app/billing."),
     (None, r"free-tier limit", "Wait for the hour to pass, or top up at https://aimlapi.com/app/billing."),
     (None, r"under maintenance", "Use another model for now, for example through FallbackChatGenerator."),
+    (None, r"moderation|safety system|content.?policy|nsfw", "Moderation refused it: rephrase the prompt."),
     (401, r"", "Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys."),
     (
         404,
@@ -43,7 +43,12 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
         r"unable to access model|model.{0,60}(not found|not exist|not available)|(unknown|invalid) model",
         "Look the model up in https://docs.aimlapi.com/api-references/model-database.",
     ),
-    (None, r"max_(completion_)?tokens", "Raise `max_tokens` in `generation_kwargs`, or shorten the input."),
+    (
+        None,
+        r"max\w*_tokens.{0,60}(too (large|high|many)|at most|less than|exceed)|maximum context length",
+        "Lower `max_tokens` in `generation_kwargs`, or shorten the input.",
+    ),
+    (None, r"max\w*_tokens", "Raise `max_tokens` in `generation_kwargs`."),
     (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app."),
     (429, r"", "Send fewer requests at a time, or raise `max_retries`."),
     (504, r"", "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."),
@@ -72,7 +77,7 @@ def provider_message(body: Any) -> str:
         return ""
     if isinstance(base_resp := body.get("base_resp"), Mapping) and base_resp.get("status_code"):
         return f"{base_resp['status_code']}: {base_resp.get('status_msg')}"
-    for value in (body.get("error"), body.get("message")):
+    for value in (body.get("error"), body.get("message"), body.get("response")):
         if isinstance(value, Mapping) and (message := provider_message(value)):
             return message
         if value and not isinstance(value, Mapping):
@@ -90,6 +95,7 @@ def is_error(body: Any) -> bool:
     return (
         not isinstance(body, Mapping)
         or bool(body.get("error"))
+        or body.get("type") in ("error", "response.failed")
         or ("choices" not in body and "message" in body and bool(body.keys() & {"statusCode", "requestId"}))
     )
 
@@ -116,10 +122,8 @@ def failures(caller: Caller) -> Iterator[None]:
     try:
         try:
             yield
-        except (httpx2.TimeoutException, httpx.TimeoutException) as error:
-            raise APITimeoutError(request=_request()) from error
-        except (httpx2.TransportError, httpx.TransportError) as error:
-            raise APIConnectionError(message=f"The connection broke off: {error}", request=_request()) from error
+        except BREAKS as error:
+            raise broken_off(error, _request()) from error
         except json.JSONDecodeError as error:
             raise _rejection(error.doc, "AIMLAPI answered with malformed JSON") from error
     except APIError as error:
@@ -143,8 +147,12 @@ def _explain(error: APIError, caller: Caller) -> None:
     headers: Mapping[str, str] = response.headers if response else {}
     status = error.status_code if isinstance(error, APIStatusError) else 0
 
-    text = error.message
-    if (said := provider_message(error.body)) and said not in text:
+    text, said = error.message, provider_message(error.body)
+    if status:
+        # Some versions of the SDK put the whole body here, others the message only.
+        text = f"Error code: {status}"
+        said = said or (json.dumps(error.body)[:_MESSAGE_LENGTH] if error.body else "")
+    if said and said not in text:
         text = f"{text} - {said}"
     if isinstance(error, APIConnectionError) and error.__cause__ and str(error.__cause__) not in text:
         text = f"{text} {error.__cause__}"

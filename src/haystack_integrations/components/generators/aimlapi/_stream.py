@@ -12,16 +12,16 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any, cast
 
-import httpx
 import httpx2
 from openai import AsyncStream, Stream
 
+from ._client import BREAKS
 from ._errors import Caller, failures, is_error, reject
 
 # A connection can be used again only if the response was read to its end. A server that keeps it open after `[DONE]`
 # gets this many seconds: a new connection costs about as much.
 _DRAIN_SECONDS = 0.1
-_TRANSPORT_ERRORS = (httpx2.TransportError, httpx.TransportError)
+_DRAINED = "HTTP/1.1"  # A connection of HTTP/2 carries other calls as well, and goes on without.
 
 
 def frames(stream: Any, caller: Caller) -> Generator[dict[str, Any]]:
@@ -61,6 +61,21 @@ async def async_frames(stream: Any, caller: Caller) -> AsyncGenerator[dict[str, 
             await close()
 
 
+def answer_body(answer: Any, kind: str) -> dict[str, Any]:
+    """
+    Get the body of a plain answer.
+
+    :param answer: What the SDK returned.
+    :param kind: What was asked for, as the message of an error names it.
+    :returns: The body as a dictionary.
+    :raises APIError: If it is an error, or no JSON object.
+    """
+    body: Any = answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
+    if is_error(body):
+        reject(body, f"AIMLAPI answered with an error instead of {kind}")
+    return cast(dict[str, Any], body)
+
+
 def completion_body(completion: Any) -> dict[str, Any]:
     """
     Get the body of a plain completion.
@@ -69,13 +84,11 @@ def completion_body(completion: Any) -> dict[str, Any]:
     :returns: The body as a dictionary, with at least one choice.
     :raises APIError: If it is an error, or no completion at all.
     """
-    body: Any = completion.to_dict(warnings=False) if hasattr(completion, "to_dict") else completion
-    if is_error(body):
-        reject(body, "AIMLAPI answered with an error instead of a completion")
+    body = answer_body(completion, "a completion")
     choices = body.get("choices")
     if not (choices and isinstance(choices, list) and all(isinstance(choice, dict) for choice in choices)):
         reject(body, "AIMLAPI answered without choices")
-    return cast(dict[str, Any], body)
+    return body
 
 
 def _checked(frame: Any) -> dict[str, Any]:
@@ -102,9 +115,10 @@ def _events(response: httpx2.Response) -> Iterator[Any]:
     events = iter(httpx2.EventSource(response, max_event_size=None))
     for event in events:
         if event.data.startswith("[DONE]"):
-            with contextlib.suppress(*_TRANSPORT_ERRORS), _time_limit(response):
-                for _ in events:
-                    pass
+            if response.http_version == _DRAINED:
+                with contextlib.suppress(*BREAKS), _time_limit(response):
+                    for _ in events:
+                        pass
             return
         if event.data:
             yield json.loads(event.data)
@@ -118,10 +132,11 @@ async def _async_events(response: httpx2.Response) -> AsyncGenerator[Any]:
     events = aiter(httpx2.EventSource(response, max_event_size=None))
     async for event in events:
         if event.data.startswith("[DONE]"):
-            with contextlib.suppress(TimeoutError, *_TRANSPORT_ERRORS):
-                async with asyncio.timeout(_DRAIN_SECONDS):
-                    async for _ in events:
-                        pass
+            if response.http_version == _DRAINED:
+                with contextlib.suppress(TimeoutError, *BREAKS):
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        async for _ in events:
+                            pass
             return
         if event.data:
             yield json.loads(event.data)
@@ -136,8 +151,9 @@ def _time_limit(response: httpx2.Response) -> Iterator[None]:
         return
 
     def end() -> None:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
+        if not response.is_closed:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(_DRAIN_SECONDS, end)
     timer.start()

@@ -3,5 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from .chat_generator import AIMLAPIChatGenerator
+from .responses_chat_generator import AIMLAPIResponsesChatGenerator
 
-__all__ = ["AIMLAPIChatGenerator"]
+__all__ = ["AIMLAPIChatGenerator", "AIMLAPIResponsesChatGenerator"]

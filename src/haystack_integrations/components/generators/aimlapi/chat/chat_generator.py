@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import inspect
-from collections.abc import Mapping
 from contextlib import aclosing, closing
 from copy import deepcopy
 from typing import Any, ClassVar
@@ -20,12 +19,18 @@ from haystack.tools import (
 )
 from haystack.utils import Secret, deserialize_callable, serialize_callable
 
+from haystack_integrations.components.generators.aimlapi._call import (
+    deserialize_headers,
+    merge_parameters,
+    response_headers,
+    serialize_headers,
+)
 from haystack_integrations.components.generators.aimlapi._client import BASE_URL, ClientOwner, recorded_response
 from haystack_integrations.components.generators.aimlapi._errors import failures, reject
 from haystack_integrations.components.generators.aimlapi._stream import async_frames, completion_body, frames
 
 from .reply import StreamFold, decode_completion
-from .request import build_arguments, merge_parameters, response_format
+from .request import as_messages, build_arguments, response_format, unwalked
 
 
 @component
@@ -202,7 +207,9 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
         if "response_format" in generation_kwargs:
             generation_kwargs["response_format"] = response_format(generation_kwargs["response_format"])
         if "extra_headers" in generation_kwargs:
-            generation_kwargs["extra_headers"] = _serialize_secrets(generation_kwargs["extra_headers"])
+            generation_kwargs["extra_headers"] = serialize_headers(generation_kwargs["extra_headers"])
+        # As 3.0.0 wrote it, which knew no `tools_strict`.
+        tools_strict = {"tools_strict": True} if self.tools_strict else {}
         return default_to_dict(
             self,
             api_key=self.api_key,
@@ -211,11 +218,11 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             api_base_url=self.api_base_url,
             generation_kwargs=generation_kwargs,
             tools=serialize_tools_or_toolset(self.tools),
-            tools_strict=self.tools_strict,
             timeout=self.timeout,
-            extra_headers=_serialize_secrets(self.extra_headers),
+            extra_headers=serialize_headers(self.extra_headers),
             max_retries=self.max_retries,
             http_client_kwargs=self.http_client_kwargs,
+            **tools_strict,
         )
 
     @classmethod
@@ -235,7 +242,7 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             init_parameters["streaming_callback"] = deserialize_callable(callback)
         for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
             if headers := parameters.get("extra_headers"):
-                parameters["extra_headers"] = _deserialize_secrets(headers)
+                parameters["extra_headers"] = deserialize_headers(headers)
         return default_from_dict(cls, data)
 
     @component.output_types(replies=list[ChatMessage])
@@ -273,28 +280,32 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
         callback = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=False)
+        messages = as_messages(messages)
         if not messages:
             return {"replies": []}
         arguments = self._prepare_api_call(
-            messages=_as_list(messages),
+            messages=messages,
             streaming_callback=callback,
             generation_kwargs=generation_kwargs,
             tools=tools,
             tools_strict=tools_strict,
         )
+        endpoint = arguments.pop("openai_endpoint")
         with recorded_response() as responses:
             client = self._sync_client()
             with failures(self):
-                completion = client.chat.completions.create(**arguments)
+                create = getattr(client.chat.completions, endpoint)
+                completion = create(**unwalked(create, arguments))
                 if callback is None:
-                    return {"replies": decode_completion(completion_body(completion), _headers(responses))}
+                    return {"replies": decode_completion(completion_body(completion), response_headers(responses))}
             fold = StreamFold(ComponentInfo.from_component(self))
             with closing(frames(completion, self)) as source:
                 for frame in source:
                     for chunk in fold.add(frame):
                         callback(chunk)
+            replies = fold.finish(response_headers(responses))
             with failures(self):
-                return {"replies": fold.finish(_headers(responses)) or reject({}, "The stream ended without a choice")}
+                return {"replies": replies or reject({}, "The stream ended without a choice")}
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -332,21 +343,24 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
         callback = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=True)
+        messages = as_messages(messages)
         if not messages:
             return {"replies": []}
         arguments = self._prepare_api_call(
-            messages=_as_list(messages),
+            messages=messages,
             streaming_callback=callback,
             generation_kwargs=generation_kwargs,
             tools=tools,
             tools_strict=tools_strict,
         )
+        endpoint = arguments.pop("openai_endpoint")
         with recorded_response() as responses:
             client = await self._async_client()
             with failures(self):
-                completion = await client.chat.completions.create(**arguments)
+                create = getattr(client.chat.completions, endpoint)
+                completion = await create(**unwalked(create, arguments))
                 if callback is None:
-                    return {"replies": decode_completion(completion_body(completion), _headers(responses))}
+                    return {"replies": decode_completion(completion_body(completion), response_headers(responses))}
             fold = StreamFold(ComponentInfo.from_component(self))
             async with aclosing(async_frames(completion, self)) as source:
                 async for frame in source:
@@ -354,8 +368,9 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
                         result = callback(chunk)
                         if inspect.isawaitable(result):
                             await result
+            replies = fold.finish(response_headers(responses))
             with failures(self):
-                return {"replies": fold.finish(_headers(responses)) or reject({}, "The stream ended without a choice")}
+                return {"replies": replies or reject({}, "The stream ended without a choice")}
 
     def _prepare_api_call(
         self,
@@ -368,7 +383,7 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
     ) -> dict[str, Any]:
         flattened = flatten_tools_or_toolsets(self.tools if tools is None else tools)
         Toolset(flattened)  # refuses duplicate names
-        return build_arguments(
+        arguments = build_arguments(
             model=self.model,
             messages=messages,
             tools=flattened,
@@ -377,21 +392,4 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             headers=self.extra_headers,
             stream=streaming_callback is not None,
         )
-
-
-def _as_list(messages: list[ChatMessage] | str) -> list[ChatMessage]:
-    return [ChatMessage.from_user(messages)] if isinstance(messages, str) else messages
-
-
-def _headers(responses: list[Any]) -> Mapping[str, str]:
-    return responses[-1].headers if responses else {}
-
-
-def _serialize_secrets(headers: dict[str, Any] | None) -> dict[str, Any] | None:
-    if headers is None:
-        return None
-    return {name: value.to_dict() if isinstance(value, Secret) else value for name, value in headers.items()}
-
-
-def _deserialize_secrets(headers: dict[str, Any]) -> dict[str, Any]:
-    return {name: Secret.from_dict(value) if isinstance(value, dict) else value for name, value in headers.items()}
+        return {**arguments, "openai_endpoint": "create"}

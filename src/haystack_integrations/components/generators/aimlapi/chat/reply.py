@@ -6,9 +6,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from io import StringIO
 from typing import Any, cast
 
 from haystack import logging
@@ -22,6 +21,8 @@ from haystack.dataclasses import (
     ToolCall,
     ToolCallDelta,
 )
+
+from haystack_integrations.components.generators.aimlapi._call import call_meta, is_present, present
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +51,16 @@ _unknown_finish_reasons: set[str] = set()
 
 # Fields with a slot of their own, or without meaning: `obfuscation` is padding.
 _TOP_FIELDS = {"choices", "model", "meta", "obfuscation"}
-_CHOICE_FIELDS = {"index", "message", "delta", "finish_reason"}
-_MESSAGE_FIELDS = {"role", "content", "tool_calls", "images", *REASONING_FIELDS, "obfuscation"}
-_TOOL_CALL_FIELDS = {"id", "type", "index", "function"}
+_CHOICE_FIELDS = {"index", "message", "delta", "finish_reason", "obfuscation"}
+_MESSAGE_FIELDS = {"role", "content", "tool_calls", "images", "obfuscation"}
+_TOOL_CALL_FIELDS = {"id", "index", "function"}
+_SKIPPED_FIELDS = {"role", "obfuscation"}
 _DETAIL_TEXTS = ("text", "summary")
-# Texts that streams bring in pieces.
+_DETAIL_IDENTITY = ("id", "data", "signature")
+# Strings that streams bring in pieces. Of others, what comes again is the same value once more.
 _WRITTEN_FIELDS = {*_FLAT_REASONING_FIELDS, "refusal"}
+_NESTED_WRITTEN_FIELDS = {"data", "transcript", "input"}
+_PIECES_JOINED = 100
 
 
 def decode_completion(body: dict[str, Any], headers: Mapping[str, str]) -> list[ChatMessage]:
@@ -66,60 +71,64 @@ def decode_completion(body: dict[str, Any], headers: Mapping[str, str]) -> list[
     :param headers: The headers of the response.
     :returns: A message for each choice.
     """
-    return [_decode_choice(body, choice, index, headers) for index, choice in enumerate(body["choices"])]
+    return [decode_choice(body, choice, index, headers) for index, choice in enumerate(body["choices"])]
 
 
-def _decode_choice(
+def decode_choice(
     body: dict[str, Any],
     choice: dict[str, Any],
     index: int,
     headers: Mapping[str, str],
     completion_start_time: str | None = None,
 ) -> ChatMessage:
-    message: Any = choice.get("message")
-    if not isinstance(message, dict):
-        message = {"message": message}
-    raw_finish_reason = choice.get("finish_reason")
-    finish_reason = _finish_reason(raw_finish_reason)
-    thought, text, other_parts = _decode_content(message.get("content"))
-    tool_calls, malformed, other_calls = _decode_tool_calls(message.get("tool_calls"), str(body.get("id") or ""))
-    images, other_images = _decode_images([*_list(message.get("images")), *other_parts])
-    service_meta: Any = body.get("meta")
+    """
+    Decode one of the choices of a completion.
 
+    :param body: The body of the response; its `choices` are not looked at.
+    :param choice: The choice.
+    :param index: The index of the choice, if it has none of its own.
+    :param headers: The headers of the response.
+    :param completion_start_time: When the first frame of a stream came.
+    :returns: The message.
+    """
+    message = _message(choice)
+    raw_finish_reason = choice.get("finish_reason")
+    finish_reason = map_finish_reason(raw_finish_reason)
+    thought, text, other_parts = _decode_content(message.get("content"))
+    image_parts = [part for part in other_parts if isinstance(part, dict) and "image_url" in part]
+    reasoning = _decode_reasoning(message, thought)
+    tool_calls, malformed, other_calls = _decode_tool_calls(message.get("tool_calls"), str(body.get("id") or ""))
+    if _is_refused(finish_reason, message.get("refusal"), text or tool_calls or malformed):
+        finish_reason = "content_filter"
+    images, other_images = _decode_images([*_list(message.get("images")), *image_parts])
+    service_meta: Any = body.get("meta")
+    if choice.get("index") is not None:
+        index = choice["index"]
+
+    slots = {"model": body.get("model"), "index": index, "finish_reason": finish_reason}
     meta = {
-        **_present(body, _TOP_FIELDS),
-        **_present(choice, _CHOICE_FIELDS),
-        **_present(message, _MESSAGE_FIELDS),
-        **_present(
+        **slots,
+        "usage": None,
+        **present(body, _TOP_FIELDS),
+        **present({"meta": present(service_meta, {"usage"}) if isinstance(service_meta, dict) else service_meta}),
+        **present(choice, _CHOICE_FIELDS),
+        **present(message, {*_MESSAGE_FIELDS, *(reasoning.extra if reasoning else ())}),
+        **present(
             {
-                **{
-                    name: message[name] for name in _FLAT_REASONING_FIELDS if not isinstance(message.get(name, ""), str)
-                },
+                "content": [part for part in other_parts if part not in image_parts],
                 "tool_calls": other_calls,
                 "images": other_images,
-                "meta": _present(service_meta, {"usage"}) if isinstance(service_meta, dict) else service_meta,
-                "cost": _cost(service_meta, headers),
-                "inference_id": headers.get("x-inference-id"),
-                "client_request_id": headers.get("x-client-request-id"),
+                **call_meta(service_meta, headers),
                 "malformed_tool_calls": malformed,
                 "completion_start_time": completion_start_time,
             }
         ),
+        **slots,
     }
     if raw_finish_reason and raw_finish_reason != finish_reason:
         meta.setdefault("native_finish_reason", raw_finish_reason)
-    meta = {
-        "model": None,
-        "index": None,
-        "finish_reason": None,
-        "usage": None,
-        **meta,
-        **{"model": body.get("model"), "index": choice.get("index", index), "finish_reason": finish_reason},
-    }
     _warn(meta)
-    reply = ChatMessage.from_assistant(
-        text=text or None, tool_calls=tool_calls, reasoning=_decode_reasoning(message, thought), meta=meta
-    )
+    reply = ChatMessage.from_assistant(text=text or None, tool_calls=tool_calls, reasoning=reasoning, meta=meta)
     if images:
         data = reply.to_dict()
         data["content"] += [{"image": image.to_dict()} for image in images]
@@ -127,29 +136,41 @@ def _decode_choice(
     return reply
 
 
-def _present(fields: Mapping[str, Any], without: Iterable[str] = ()) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in without and _is_present(value)}
-
-
-def _is_present(value: Any) -> bool:
-    # Zero and False are values; nulls, empty strings and empty containers are not.
-    return bool(value) or value == 0
+def _message(choice: dict[str, Any]) -> dict[str, Any]:
+    """
+    Get the whole message of a choice: some have an empty `delta` beside it, and some have it in `delta`.
+    """
+    message: dict[str, Any] = {}
+    for part in (choice.get("delta"), choice.get("message")):
+        message.update(present(part if isinstance(part, dict) else {"message": part}))
+    return message
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    if isinstance(value, list):
+        return value
+    return [value] if is_present(value) else []
 
 
-def _finish_reason(raw: Any) -> FinishReason | None:
+def map_finish_reason(raw: Any) -> FinishReason | None:
+    """
+    Map a finish reason to one of Haystack's.
+
+    :param raw: The finish reason as the API named it.
+    :returns: Haystack's finish reason, or the raw one if it is unknown.
+    """
     if not raw:
         return None
     finish_reason = _FINISH_REASONS.get(str(raw).lower())
-    if finish_reason is None:
-        if raw not in _unknown_finish_reasons:
-            _unknown_finish_reasons.add(raw)
-            logger.warning("AIMLAPI returned an unknown finish reason: {finish_reason}", finish_reason=raw)
-        return cast(FinishReason, raw)
-    return finish_reason
+    if finish_reason is None and str(raw) not in _unknown_finish_reasons:
+        _unknown_finish_reasons.add(str(raw))
+        logger.warning("AIMLAPI returned an unknown finish reason: {finish_reason}", finish_reason=raw)
+    return finish_reason or cast(FinishReason, raw)
+
+
+def _is_refused(finish_reason: FinishReason | None, refusal: Any, answer: Any) -> bool:
+    # An Agent stops on text and on some finish reasons: a refusal in a field of its own, with `stop`, would go on.
+    return finish_reason == "stop" and bool(refusal) and not answer
 
 
 def _warn(meta: dict[str, Any]) -> None:
@@ -157,7 +178,7 @@ def _warn(meta: dict[str, Any]) -> None:
     if truncated:
         logger.warning(
             "The completion for index {index} has been truncated before reaching a natural stopping point. "
-            "Increase `max_tokens` (or `max_completion_tokens`) to allow for longer completions.",
+            "Increase `max_tokens` (or `max_completion_tokens`, `max_output_tokens`) to allow for longer completions.",
             index=meta["index"],
         )
     if meta["finish_reason"] == "content_filter":
@@ -169,31 +190,13 @@ def _warn(meta: dict[str, Any]) -> None:
         )
     for call in meta.get("malformed_tool_calls", ()):
         logger.warning(
-            "The arguments of a tool call are not a JSON object{cause}; the call is kept in "
+            "A tool call has no name, or its arguments are not a JSON object{cause}; it is kept in "
             "`meta['malformed_tool_calls']`. Tool call ID: {_id}, Tool name: {_name}, Arguments: {_arguments}",
             cause=" because the completion was truncated by `max_tokens`" if truncated else "",
             _id=call["id"],
             _name=call["tool_name"],
             _arguments=call["arguments"],
         )
-
-
-def _cost(service_meta: Any, headers: Mapping[str, str]) -> dict[str, Any]:
-    """
-    Find the cost of the call: `credits_used`, and `usd_spent` in USD.
-
-    See AIMLAPI docs, capabilities/request-tracing-and-cost.md.
-    """
-    if isinstance(service_meta, dict) and isinstance(usage := service_meta.get("usage"), dict):
-        return _present(usage)
-    cost = {}
-    for name, header in (("credits_used", "x-aimlapi-credits-used"), ("usd_spent", "x-aimlapi-usd-spent")):
-        if value := headers.get(header):
-            try:
-                cost[name] = json.loads(value)
-            except json.JSONDecodeError:
-                cost[name] = value
-    return cost
 
 
 def _decode_content(content: Any) -> tuple[str, str, list[Any]]:
@@ -208,13 +211,13 @@ def _decode_content(content: Any) -> tuple[str, str, list[Any]]:
 
 
 def _split_parts(content: Any) -> tuple[list[str], list[Any]]:
-    parts = content if isinstance(content, list) else [content]
     texts, others = [], []
-    for part in parts:
-        text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else part
-        if isinstance(text, str):
-            texts.append(text)
-        elif _is_present(part):
+    for part in _list(content):
+        fields = part if isinstance(part, dict) else {"text": part}
+        if isinstance(fields.get("text"), str) and fields.get("type", "text") == "text":
+            texts.append(fields["text"])
+            others += _list(present(fields, {"type", "text"}))
+        else:
             others.append(part)
     return texts, others
 
@@ -226,11 +229,11 @@ def _decode_reasoning(message: dict[str, Any], thought: str) -> ReasoningContent
     extra = {
         name: message[name]
         for name in REASONING_FIELDS
-        if isinstance(message.get(name), list if name == "reasoning_details" else str) and message[name]
+        if name in message and isinstance(message[name], list if name == "reasoning_details" else str)
     }
-    texts = [extra[name] for name in _FLAT_REASONING_FIELDS if extra.get(name, "").strip()]
-    texts += [_details_text(extra.get("reasoning_details", []))]
-    text = next((text for text in texts if text), "")
+    texts = [extra[name] for name in _FLAT_REASONING_FIELDS if name in extra]
+    texts.append(_details_text(extra.get("reasoning_details", [])))
+    text = next((text for text in texts if text.strip()), "")
     if thought.strip() and thought.strip() not in text:
         text = f"{text}\n\n{thought}" if text else thought
     if not text and "reasoning_details" not in extra:
@@ -262,9 +265,7 @@ def _decode_tool_calls(items: Any, completion_id: str) -> tuple[list[ToolCall], 
             continue
         # Some routes give no id, and a tool loop cannot do without.
         call_id = item.get("id") or "-".join(filter(None, ("call", completion_id, str(position))))
-        extra = _present(item, _TOOL_CALL_FIELDS)
-        if more := _present(function, {"name", "arguments"}):
-            extra["function"] = more
+        extra = _call_extra(item, function)
         name, raw = function.get("name"), function.get("arguments")
         arguments = _parse_arguments(raw)
         if name and arguments is not None:
@@ -274,14 +275,21 @@ def _decode_tool_calls(items: Any, completion_id: str) -> tuple[list[ToolCall], 
     return tool_calls, malformed, others
 
 
+def _call_extra(call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    extra = present(call, _TOOL_CALL_FIELDS)
+    if extra.get("type") == "function":
+        del extra["type"]
+    if more := present(function, {"name", "arguments"}):
+        extra["function"] = more
+    return extra
+
+
 def _parse_arguments(raw: Any) -> dict[str, Any] | None:
-    if isinstance(raw, str) and raw.strip():
+    if isinstance(raw, str):
         try:
-            raw = json.loads(raw)
-        except json.JSONDecodeError:
+            raw = json.loads(raw) if raw.strip() else None
+        except (ValueError, RecursionError):
             return None
-    elif not raw:
-        return {}
     if raw is None:
         return {}
     return raw if isinstance(raw, dict) else None
@@ -293,14 +301,15 @@ def _decode_images(items: list[Any]) -> tuple[list[ImageContent], list[Any]]:
     """
     images, others = [], []
     for item in items:
-        image_url = item.get("image_url") if isinstance(item, dict) else None
-        url = image_url.get("url") if isinstance(image_url, dict) else None
-        head, _, data = url.partition(";base64,") if isinstance(url, str) else ("", "", "")
+        fields = item if isinstance(item, dict) else {"url": item}
+        image_url = fields.get("image_url", {})
+        fields = {**fields, **(image_url if isinstance(image_url, dict) else {"url": image_url})}
+        head, _, data = str(fields.get("url")).partition(";base64,")
         try:
             if not (data and head.startswith("data:")):
                 raise ValueError
-            meta = {**_present(item, {"type", "image_url"}), **_present(image_url, {"url"})}
-            images.append(ImageContent(base64_image=data, mime_type=head[len("data:") :] or None, meta=meta))
+            meta = present(fields, {"type", "image_url", "url"})
+            images.append(ImageContent(base64_image=data, mime_type=head.removeprefix("data:") or None, meta=meta))
         except ValueError:
             others.append(item)
     return images, others
@@ -384,12 +393,14 @@ class StreamFold:
     """
     Folds the frames of a stream, as they arrive, into the completion that a plain call would have returned.
 
+    `body` holds the fields of the completion that came so far, but for its choices.
+
     :param component_info: The component that the chunks name as their source.
     """
 
     def __init__(self, component_info: ComponentInfo) -> None:
         self._component_info = component_info
-        self._body: dict[str, Any] = {}
+        self.body: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceFold] = {}
         self._started: str | None = None
 
@@ -402,18 +413,22 @@ class StreamFold:
         """
         received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
         self._started = self._started or received_at
-        body = self._body
+        body = self.body
         for name, value in frame.items():
             if name != "choices" and (value or value == 0):
-                body[name] = {**body[name], **_present(value)} if isinstance(value, dict) and name in body else value
+                known: Any = body.get(name)
+                merge = isinstance(value, dict) and isinstance(known, dict)
+                body[name] = {**value, **known, **present(value)} if merge else value
         meta = {"model": body.get("model"), "received_at": received_at, "usage": frame.get("usage")}
-        choices = [choice for choice in frame.get("choices") or () if isinstance(choice, dict)]
+        choices = [choice for choice in _list(frame.get("choices")) if isinstance(choice, dict)]
         if not choices:
             return [StreamingChunk("", meta, self._component_info)]
-        return [chunk for choice in choices for chunk in self._add_choice(choice, meta)]
+        return [chunk for position, choice in enumerate(choices) for chunk in self._add_choice(choice, position, meta)]
 
-    def _add_choice(self, choice: dict[str, Any], meta: dict[str, Any]) -> list[StreamingChunk]:
-        index = choice.get("index") or 0
+    def _add_choice(self, choice: dict[str, Any], position: int, meta: dict[str, Any]) -> list[StreamingChunk]:
+        index = choice.get("index")
+        if not isinstance(index, int):
+            index = position
         fold = self._choices.get(index)
         if fold is None:
             fold = self._choices[index] = _ChoiceFold(index)
@@ -426,12 +441,36 @@ class StreamFold:
         :param headers: The headers of the response.
         :returns: A message for each choice; none if the stream had no choice.
         """
-        if isinstance(kind := self._body.get("object"), str):
-            self._body["object"] = kind.removesuffix(".chunk")
+        if isinstance(kind := self.body.get("object"), str):
+            self.body["object"] = kind.removesuffix(".chunk")
         return [
-            _decode_choice(self._body, fold.choice(), index, headers, self._started)
+            decode_choice(self.body, fold.choice(), index, headers, self._started)
             for index, fold in sorted(self._choices.items())
         ]
+
+
+class _Text:
+    """
+    A text that comes in pieces. They are joined by the hundred, since a short string takes many times its length.
+    """
+
+    def __init__(self) -> None:
+        self._joined: list[str] = []
+        self._pieces: list[str] = []
+        self._length = 0
+
+    def write(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._length += len(piece)
+        if len(self._pieces) == _PIECES_JOINED:
+            self._joined.append("".join(self._pieces))
+            self._pieces.clear()
+
+    def value(self) -> str:
+        return "".join([*self._joined, *self._pieces])
+
+    def equals(self, text: str) -> bool:
+        return self._length == len(text) and self.value() == text
 
 
 class _ChoiceFold:
@@ -439,7 +478,7 @@ class _ChoiceFold:
         self._index = index
         self._choice: dict[str, Any] = {}
         self._message: dict[str, Any] = {}
-        self._written: defaultdict[str, StringIO] = defaultdict(StringIO)
+        self._written: defaultdict[str, _Text] = defaultdict(_Text)
         self._parts: list[Any] = []
         self._details = _DetailsFold()
         self._tool_calls = _ToolCallsFold()
@@ -451,45 +490,56 @@ class _ChoiceFold:
     def add(
         self, choice: dict[str, Any], frame_meta: dict[str, Any], component_info: ComponentInfo
     ) -> list[StreamingChunk]:
-        reasoning, text = "", ""
+        thoughts: dict[str, str] = {}
+        text = ""
         deltas: list[ToolCallDelta] = []
         tool_calls = None
-        delta = choice.get("delta") or choice.get("message")
-        for name, value in delta.items() if isinstance(delta, dict) else ():
-            if not (value or value == 0) or name == "role":
+        delta = choice.get("delta") if self._blocks else _message(choice)
+        for name, value in (delta if isinstance(delta, dict) else {"message": delta}).items():
+            if not (value or value == 0) or name in _SKIPPED_FIELDS:
                 continue
             if name == "content":
                 written = self._add_content(value)
                 self._written[name].write(written)
                 thought, text = self._think.feed(written)
-                reasoning = self._show("think", thought) or reasoning
-            elif name in _WRITTEN_FIELDS and isinstance(value, str):
-                self._written[name].write(value)
-                if name != "refusal":
-                    reasoning = self._show(name, value) or reasoning
+                if thought:
+                    thoughts[name] = thought
             elif name == "reasoning_details" and isinstance(value, list):
                 self._details.add(value)
-                reasoning = self._show(name, _details_text(value)) or reasoning
-            elif name == "tool_calls" and isinstance(value, list):
-                deltas = self._tool_calls.add(value)
-                tool_calls = value
+                thoughts[name] = _details_text(value)
+            elif name == "tool_calls":
+                tool_calls = _list(value)
+                deltas = self._tool_calls.add(tool_calls)
+            elif isinstance(value, str):
+                thoughts[name] = value
+                written_before = self._written[name]
+                if name in _WRITTEN_FIELDS or not written_before.equals(value):
+                    written_before.write(value)
             else:
                 self._message[name] = _merge(self._message.get(name), value)
 
         finish_reason, logprobs = None, None
+        if raw_finish_reason := choice.get("finish_reason"):
+            held_thought, held_text = self._think.finish()
+            thoughts["content"] = thoughts.get("content", "") + held_thought
+            text += held_text
+            if raw_finish_reason != self._choice.get("finish_reason"):
+                self._choice["finish_reason"] = raw_finish_reason
+                finish_reason = map_finish_reason(raw_finish_reason)
+                if _is_refused(
+                    finish_reason, "refusal" in self._written, text or deltas or self._blocks.keys() - {"reasoning"}
+                ):
+                    finish_reason = "content_filter"
         for name, value in choice.items():
-            if not (value or value == 0):
+            if name in _CHOICE_FIELDS or not (value or value == 0):
                 continue
-            if name == "finish_reason":
-                if value != self._choice.get(name):
-                    self._choice[name] = value
-                    finish_reason = _finish_reason(value)
-            elif name == "logprobs":
+            if name == "logprobs" and isinstance(value, dict):
                 logprobs = value
                 _extend(self._choice.setdefault(name, {}), value)
-            elif name not in _CHOICE_FIELDS:
+            else:
                 self._choice[name] = value
 
+        reasoning = self._shown(thoughts) if thoughts else ""
         contents: list[tuple[Any, dict[str, Any]]] = []
         if reasoning:
             contents.append(("reasoning", {"content": "", "reasoning": ReasoningContent(reasoning)}))
@@ -522,10 +572,10 @@ class _ChoiceFold:
             )
         return chunks
 
-    def _show(self, name: str, text: str) -> str:
-        if text and self._shown_reasoning is None:
-            self._shown_reasoning = name
-        return text if self._shown_reasoning == name else ""
+    def _shown(self, thoughts: dict[str, str]) -> str:
+        if self._shown_reasoning is None:
+            self._shown_reasoning = next((name for name in (*REASONING_FIELDS, "content") if thoughts.get(name)), None)
+        return thoughts.get(self._shown_reasoning or "", "")
 
     def _add_content(self, content: Any) -> str:
         if isinstance(content, str):
@@ -535,14 +585,13 @@ class _ChoiceFold:
         return "".join(texts)
 
     def choice(self) -> dict[str, Any]:
-        written: dict[str, Any] = {name: text.getvalue() for name, text in self._written.items()}
+        written: dict[str, Any] = {name: text.value() for name, text in self._written.items()}
         if self._parts:
             written["content"] = [{"type": "text", "text": written.get("content", "")}, *self._parts]
         message = {
             **self._message,
             **written,
-            "reasoning_details": self._details.items(),
-            "tool_calls": self._tool_calls.items(),
+            **present({"reasoning_details": self._details.items(), "tool_calls": self._tool_calls.items()}),
         }
         return {**self._choice, "index": self._index, "message": message}
 
@@ -591,8 +640,9 @@ class _ToolCallSlot:
     def __init__(self) -> None:
         self._id: str | None = None
         self._name = ""
-        self._arguments = StringIO()
+        self._arguments = _Text()
         self._whole_arguments: Any = None
+        self._last = ""
         self._extra: dict[str, Any] = {}
         self._announced = False
 
@@ -600,44 +650,54 @@ class _ToolCallSlot:
         """
         Tell whether a fragment that could go on with this call begins another one.
         """
+        name, arguments = function.get("name"), function.get("arguments")
+        if not name:
+            return False
         if call_id and self._id:
             return True
-        name = function.get("name")
-        if not (name and self._name):
+        if not self._name:
             return False
-        written = self._arguments.getvalue()
-        if self._whole_arguments is not None or (written and _parse_arguments(written) is not None):
-            return name != self._name or bool(function.get("arguments"))
+        if self._is_complete():
+            return name != self._name or bool(str(arguments or "").strip())
         return index is None and name != self._name
+
+    def _is_complete(self) -> bool:
+        if self._last == "}":
+            return _parse_arguments(self._arguments.value()) is not None
+        return self._whole_arguments is not None
 
     def add(self, fragment: dict[str, Any], function: dict[str, Any], number: int) -> ToolCallDelta | None:
         name, arguments = function.get("name") or "", function.get("arguments")
         if name == self._name:
             name = ""
         self._name += name
-        self._id = fragment.get("id") or self._id
+        # Some routes give each fragment a new id.
+        call_id = None if self._id else fragment.get("id") or None
+        self._id = self._id or call_id
         if isinstance(arguments, str):
             self._arguments.write(arguments)
-        elif _is_present(arguments):
+            self._last = arguments.rstrip()[-1:] or self._last
+        elif arguments is not None:
             self._whole_arguments = arguments
             arguments = json.dumps(arguments, ensure_ascii=False)
-        extra = _present(fragment, _TOOL_CALL_FIELDS)
-        if more := _present(function, {"name", "arguments"}):
-            extra["function_extra"] = more
-        self._extra = _merge(self._extra, extra)
+        if extra := _call_extra(fragment, function):
+            self._extra = _merge(self._extra, extra)
         if not self._name:
             return None
         if not self._announced:
             self._announced = True
-            written = self._arguments.getvalue() if self._whole_arguments is None else arguments
-            return ToolCallDelta(number, self._name, written or None, self._id, extra or None)
-        return ToolCallDelta(number, name or None, arguments or None, fragment.get("id") or None, extra or None)
+            return ToolCallDelta(
+                number, self._name, self._arguments.value() or arguments or None, self._id, self._extra or None
+            )
+        return ToolCallDelta(number, name or None, arguments or None, call_id, extra or None)
 
     def item(self) -> dict[str, Any]:
         extra = dict(self._extra)
-        arguments = self._arguments.getvalue() if self._whole_arguments is None else self._whole_arguments
-        function = {**extra.pop("function_extra", {}), "name": self._name, "arguments": arguments}
-        return {**extra, "id": self._id, "function": function}
+        arguments = self._arguments.value() or self._whole_arguments
+        function = {**extra.pop("function", {}), "name": self._name, "arguments": arguments}
+        item = {**extra, "id": self._id}
+        # A call of another kind than a function has its fields elsewhere.
+        return {**item, "function": function} if any(function.values()) else item
 
 
 class _DetailsFold:
@@ -647,49 +707,48 @@ class _DetailsFold:
 
     def __init__(self) -> None:
         self._details: list[Any] = []
+        self._open: dict[str, dict[str, Any]] = {}
 
     def add(self, fragments: list[Any]) -> None:
         for fragment in fragments:
             if not isinstance(fragment, dict):
                 self._details.append(fragment)
                 continue
-            detail = next((detail for detail in reversed(self._details) if self._goes_on(detail, fragment)), None)
-            if detail is None:
-                detail = {}
+            key = f"{fragment.get('index')} {fragment.get('type')}"
+            detail = self._open.get(key)
+            # Blocks may share an index; what a block has only once tells them apart.
+            if detail is None or any(
+                detail.get(name) and fragment.get(name) and detail[name] != fragment[name] for name in _DETAIL_IDENTITY
+            ):
+                detail = self._open[key] = {}
                 self._details.append(detail)
             for name, value in fragment.items():
                 if name in _DETAIL_TEXTS and isinstance(value, str):
-                    detail.setdefault(name, StringIO()).write(value)
-                elif _is_present(value) or name not in detail:
+                    if not isinstance(detail.get(name), _Text):
+                        detail[name] = _Text()
+                    detail[name].write(value)
+                elif is_present(value) or name not in detail:
                     detail[name] = value
-
-    @staticmethod
-    def _goes_on(detail: Any, fragment: dict[str, Any]) -> bool:
-        if not isinstance(detail, dict) or any(detail.get(name) != fragment.get(name) for name in ("index", "type")):
-            return False
-        # Blocks may share an index; what a block has only once tells them apart.
-        once = [name for name in ("id", "data", "signature") if detail.get(name) and fragment.get(name)]
-        return all(detail[name] == fragment[name] for name in once)
 
     def items(self) -> list[Any]:
         return [
-            {name: value.getvalue() if isinstance(value, StringIO) else value for name, value in detail.items()}
+            {name: value.value() if isinstance(value, _Text) else value for name, value in detail.items()}
             if isinstance(detail, dict)
             else detail
             for detail in self._details
         ]
 
 
-def _merge(known: Any, value: Any) -> Any:
+def _merge(known: Any, value: Any, name: str = "") -> Any:
     """
     Add a delta to what has come so far: strings and lists grow, dictionaries are merged, all else is replaced.
     """
     if isinstance(known, str) and isinstance(value, str):
-        return known if known == value else known + value
+        return value if known == value and name not in _NESTED_WRITTEN_FIELDS else known + value
     if isinstance(known, list) and isinstance(value, list):
-        return [*known, *(item for item in value if not (isinstance(item, dict) and item in known))]
+        return value if value[: len(known)] == known else known + value
     if isinstance(known, dict) and isinstance(value, dict):
-        return {**known, **{name: _merge(known.get(name), item) for name, item in value.items() if _is_present(item)}}
+        return {**known, **{key: _merge(known.get(key), item, key) for key, item in present(value).items()}}
     return value
 
 
@@ -697,5 +756,5 @@ def _extend(known: dict[str, Any], value: dict[str, Any]) -> None:
     for name, item in value.items():
         if isinstance(item, list):
             known.setdefault(name, []).extend(item)
-        elif _is_present(item):
+        elif is_present(item) or name not in known:
             known[name] = item

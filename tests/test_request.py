@@ -1,0 +1,849 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from importlib.metadata import version
+from typing import Any, Generic, TypeVar
+
+import pytest
+from haystack.components.agents import Agent
+from haystack.dataclasses import ChatMessage, FileContent, ImageContent, StreamingChunk, TextContent, ToolCall
+from haystack.tools import Tool, Toolset
+from haystack.utils import Secret
+from openai import DEFAULT_TIMEOUT
+from pydantic import BaseModel
+
+from tests.wire import MODEL, MODES, Wire, body, call, generator, in_all_modes
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+def look_up(city: str) -> str:
+    return f"{city}: sunny"
+
+
+def tool(name: str = "look_up", parameters: dict[str, Any] = CITY) -> Tool:
+    return Tool(name, f"Does {name}.", parameters, look_up)
+
+
+def function(name: str = "look_up", parameters: dict[str, Any] = CITY, **fields: Any) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": name, "description": f"Does {name}.", "parameters": parameters, **fields},
+    }
+
+
+def tool_call(call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
+    spec = {"name": "look_up", "arguments": '{"city": "Zürich 🏔"}'}
+    return {"id": call_id, "type": "function", "function": spec, **fields}
+
+
+# Parameters
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("init", "run", "sent"),
+    [
+        (None, None, {}),
+        (
+            {"temperature": 0.1, "top_p": 0.9},
+            {"temperature": 0, "seed": 7},
+            {"temperature": 0, "top_p": 0.9, "seed": 7},
+        ),
+        # Nobody knows these keys but the provider.
+        (
+            {"top_k": 3, "thinking": {"type": "enabled"}},
+            {"magic": [None, {"a": 1}]},
+            {"top_k": 3, "thinking": {"type": "enabled"}, "magic": [None, {"a": 1}]},
+        ),
+        # One level deep is one level: values are replaced whole.
+        (
+            {"reasoning": {"effort": "low", "exclude": True}},
+            {"reasoning": {"effort": "high"}},
+            {"reasoning": {"effort": "high"}},
+        ),
+        (
+            {"extra_body": {"a": {"x": 1}, "b": 2}},
+            {"extra_body": {"a": {"y": 1}, "c": 3}},
+            {"a": {"y": 1}, "b": 2, "c": 3},
+        ),
+        ({"extra_body": {"seed": 1}, "seed": 2}, {}, {"seed": 1}),
+        ({"extra_body": {"seed": 1}}, {"extra_body": None}, {}),
+        (
+            {},
+            {"tool_choice": "required", "parallel_tool_calls": False},
+            {"tool_choice": "required", "parallel_tool_calls": False},
+        ),
+        ({"stop": None, "logprobs": False, "user": ""}, {}, {"stop": None, "logprobs": False, "user": ""}),
+        ({"n": 1}, {}, {"n": 1}),
+        ({"n": 2}, {"n": None}, {}),
+        ({"response_format": {"type": "text"}}, {"response_format": None}, {}),
+        ({"stream": True}, {}, {}),
+        ({}, {"stream": False}, {}),
+        ({}, {"extra_body": {"stream": False}}, {}),
+        ({}, {"stream_options": {"include_usage": False}}, {"stream_options": {"include_usage": False}}),
+        (
+            {},
+            {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "mp3"}},
+            {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "mp3"}},
+        ),
+    ],
+)
+async def test_parameters_are_fields_of_the_body(mode: str, init: Any, run: Any, sent: Any) -> None:
+    wire = Wire()
+    await call(generator(wire, generation_kwargs=init), mode, "Hi", generation_kwargs=run)
+    assert wire.bodies == [body(mode, **sent)]
+
+
+@in_all_modes
+async def test_request_options_are_no_fields_of_the_body(mode: str) -> None:
+    wire = Wire()
+    component = generator(wire, generation_kwargs={"extra_query": {"a": "1"}, "timeout": 3})
+    await call(component, mode, "Hi", generation_kwargs={"timeout": 4.5, "extra_headers": {"X-A": "1"}})
+    await call(component, mode, "Hi", generation_kwargs={"timeout": None, "extra_query": None})
+    first, second = wire.requests
+    assert wire.bodies == [body(mode), body(mode)]
+    assert (first.url.query, second.url.query) == (b"a=1", b"")
+    assert (first.headers.get("x-a"), second.headers.get("x-a")) == ("1", None)
+    assert first.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), 4.5)
+    assert second.extensions["timeout"] == DEFAULT_TIMEOUT.as_dict()
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"tools": []}, "`tools` cannot be set in `generation_kwargs`. Use the `tools` of init or `run`."),
+        ({"messages": []}, "`messages` cannot be set in `generation_kwargs`. Use the `messages` of `run`."),
+        ({"model": "other"}, "`model` cannot be set in `generation_kwargs`. Use the init parameter `model`."),
+        (
+            {"extra_body": {"model": "other"}},
+            "`model` cannot be set in `generation_kwargs`. Use the init parameter `model`.",
+        ),
+    ],
+)
+async def test_parameters_with_a_place_of_their_own_are_refused(mode: str, parameters: Any, message: str) -> None:
+    wire = Wire()
+    for init, run in ((parameters, None), (None, parameters)):
+        with pytest.raises(ValueError) as refused:
+            await call(generator(wire, generation_kwargs=init), mode, "Hi", generation_kwargs=run)
+        assert str(refused.value) == message
+    assert wire.requests == []
+
+
+@in_all_modes
+@pytest.mark.parametrize("parameters", [{"n": 2}, {"extra_body": {"n": 2}}])
+async def test_several_replies_cannot_be_streamed(mode: str, parameters: Any) -> None:
+    wire = Wire()
+    component = generator(wire, generation_kwargs=parameters)
+    if mode.endswith("streamed"):
+        with pytest.raises(ValueError, match="Cannot stream multiple responses, please set n=1"):
+            await call(component, mode, "Hi")
+        assert wire.requests == []
+    else:
+        await call(component, mode, "Hi")
+        assert wire.bodies == [body(mode, n=2)]
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+@pytest.mark.parametrize("place", ["init", "run"])
+async def test_stream_options_none_sends_none(mode: str, place: str) -> None:
+    wire = Wire()
+    init, run = ({"stream_options": None}, None) if place == "init" else (None, {"stream_options": None})
+    await call(generator(wire, generation_kwargs=init), mode, "Hi", generation_kwargs=run)
+    assert wire.bodies == [{"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "stream": True}]
+
+
+# Headers
+
+ATTRIBUTION = {"http-referer": "https://github.com/deepset-ai/haystack-core-integrations", "x-title": "Haystack"}
+
+
+def own_headers(wire: Wire) -> dict[str, str]:
+    """The headers that are neither the HTTP client's nor the SDK's."""
+    usual = {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"}
+    (request,) = wire.requests
+    return {
+        name: value
+        for name, value in request.headers.multi_items()
+        if name not in usual and not name.startswith("x-stainless-")
+    }
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("init", "init_parameters", "run", "sent"),
+    [
+        (None, None, None, ATTRIBUTION),
+        ({"X-Title": "Mine"}, None, None, {**ATTRIBUTION, "x-title": "Mine"}),
+        ({"x-TITLE": "Mine"}, None, {"X-title": "Run's"}, {**ATTRIBUTION, "x-title": "Run's"}),
+        (
+            {"x-a": "1", "x-b": "1", "x-c": "1"},
+            {"X-B": "2", "X-C": "2"},
+            {"x-C": "3"},
+            {**ATTRIBUTION, "x-a": "1", "x-b": "2", "x-c": "3"},
+        ),
+        (
+            {"X-A": Secret.from_token("s3cret")},
+            None,
+            {"X-B": Secret.from_env_var("HEADER")},
+            {**ATTRIBUTION, "x-a": "s3cret", "x-b": "from the environment"},
+        ),
+        # A secret that is not there is not sent, and one that is not needed is not looked up.
+        (
+            {"X-Title": Secret.from_env_var("UNSET", strict=False)},
+            None,
+            None,
+            {"http-referer": ATTRIBUTION["http-referer"]},
+        ),
+        (
+            {"X-A": Secret.from_env_var("UNSET")},
+            {"X-B": Secret.from_env_var("UNSET")},
+            {"x-a": "1", "X-B": "2"},
+            {**ATTRIBUTION, "x-a": "1", "x-b": "2"},
+        ),
+        (
+            {"X-Client-Request-Id": "not valid"},
+            None,
+            {"x-client-request-id": "A.b_c:d-9"},
+            {**ATTRIBUTION, "x-client-request-id": "A.b_c:d-9"},
+        ),
+    ],
+)
+async def test_headers_are_laid_over_each_other(
+    mode: str, init: Any, init_parameters: Any, run: Any, sent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = Wire()
+    component = generator(
+        wire,
+        extra_headers=init,
+        generation_kwargs={"extra_headers": init_parameters} if init_parameters else None,
+    )
+    # Secrets are resolved when sending.
+    monkeypatch.setenv("HEADER", "from the environment")
+    await call(component, mode, "Hi", generation_kwargs={"extra_headers": run} if run else None)
+    assert own_headers(wire) == {"authorization": "Bearer test-key", **sent}
+    assert wire.bodies == [body(mode)]
+
+
+@in_all_modes
+@pytest.mark.parametrize("request_id", ["a" * 128, "0", "A-Z_a.z:0"])
+async def test_client_request_id_in_the_alphabet_of_aimlapi_is_sent(mode: str, request_id: str) -> None:
+    wire = Wire()
+    await call(generator(wire, extra_headers={"x-client-REQUEST-id": request_id}), mode, "Hi")
+    assert own_headers(wire)["x-client-request-id"] == request_id
+
+
+@in_all_modes
+@pytest.mark.parametrize("request_id", ["", "a" * 129, "a b", "a/b", "é", "a\n", Secret.from_token("a,b")])
+async def test_client_request_id_that_aimlapi_would_drop_is_refused(mode: str, request_id: Any) -> None:
+    wire = Wire()
+    for init, run in (({"X-CLIENT-request-id": request_id}, None), (None, {"X-CLIENT-request-id": request_id})):
+        with pytest.raises(ValueError, match="must be 1 to 128 characters of A-Z a-z 0-9"):
+            await call(generator(wire, extra_headers=init), mode, "Hi", generation_kwargs={"extra_headers": run})
+    assert wire.requests == []
+
+
+# Tools
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("init", "run", "sent"),
+    [
+        (None, None, {}),
+        ([], None, {}),
+        ([tool("a")], None, {"tools": [function("a")]}),
+        ([tool("a")], [], {}),
+        ([tool("a")], Toolset([]), {}),
+        ([tool("a")], [tool("b")], {"tools": [function("b")]}),
+        (Toolset([tool("a"), tool("b")]), None, {"tools": [function("a"), function("b")]}),
+        ([tool("a"), Toolset([tool("b"), tool("c")]), tool("d")], None, {"tools": [function(name) for name in "abcd"]}),
+    ],
+)
+async def test_tools_of_run_replace_those_of_init(mode: str, init: Any, run: Any, sent: Any) -> None:
+    wire = Wire()
+    await call(generator(wire, tools=init), mode, "Hi", tools=run)
+    assert wire.bodies == [body(mode, **sent)]
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    "tools",
+    [[tool("a"), tool("a")], [tool("a"), Toolset([tool("a")])], [Toolset([tool("a")]), Toolset([tool("a")])]],
+)
+async def test_tools_of_one_name_are_refused(mode: str, tools: Any) -> None:
+    wire = Wire()
+    with pytest.raises(ValueError, match="Duplicate tool names found"):
+        generator(wire, tools=tools)
+    with pytest.raises(ValueError, match="Duplicate tool names found"):
+        await call(generator(wire), mode, "Hi", tools=tools)
+    assert wire.requests == []
+
+
+LOOSE = {
+    "type": "object",
+    "properties": {
+        "items": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}}}},
+        "pair": {"type": "array", "prefixItems": [{"type": ["object", "null"], "properties": {"b": {}}}, True]},
+        "either": {
+            "anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}],
+            "default": {"type": "object", "properties": {"kept": 1}},
+        },
+        "one": {"oneOf": [{"properties": {"c": {"type": "string"}}, "required": []}, {"const": {"type": "object"}}]},
+        "all": {"allOf": [{"type": "object", "additionalProperties": {"type": "string"}}]},
+        "properties": {"type": "object", "properties": {"type": {"enum": ["object"]}}},
+    },
+    "required": ["one"],
+    "$defs": {"Place": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Place"}}}},
+    "definitions": {"Empty": {"type": "object"}},
+}
+STRICT = {
+    "type": "object",
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"a": {"type": "integer"}},
+                "required": ["a"],
+                "additionalProperties": False,
+            },
+        },
+        "pair": {
+            "type": "array",
+            "prefixItems": [
+                {"type": ["object", "null"], "properties": {"b": {}}, "required": ["b"], "additionalProperties": False},
+                True,
+            ],
+        },
+        "either": {
+            "anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}],
+            "default": {"type": "object", "properties": {"kept": 1}},
+        },
+        "one": {
+            "oneOf": [
+                {"properties": {"c": {"type": "string"}}, "required": ["c"], "additionalProperties": False},
+                {"const": {"type": "object"}},
+            ]
+        },
+        "all": {"allOf": [{"type": "object", "required": [], "additionalProperties": False}]},
+        "properties": {
+            "type": "object",
+            "properties": {"type": {"enum": ["object"]}},
+            "required": ["type"],
+            "additionalProperties": False,
+        },
+    },
+    "required": ["items", "pair", "either", "one", "all", "properties"],
+    "additionalProperties": False,
+    "$defs": {
+        "Place": {
+            "type": "object",
+            "properties": {"next": {"$ref": "#/$defs/Place"}},
+            "required": ["next"],
+            "additionalProperties": False,
+        }
+    },
+    "definitions": {"Empty": {"type": "object", "required": [], "additionalProperties": False}},
+}
+
+
+@in_all_modes
+@pytest.mark.parametrize(("init", "run"), [(True, None), (False, True), (True, True)])
+async def test_strict_tools_are_strict_at_every_depth(mode: str, init: bool, run: bool | None) -> None:
+    wire = Wire()
+    loose = tool(parameters=deepcopy(LOOSE))
+    await call(generator(wire, tools=[loose], tools_strict=init), mode, "Hi", tools_strict=run)
+    assert wire.bodies == [body(mode, tools=[function(parameters=STRICT, strict=True)])]
+    assert loose == tool(parameters=LOOSE)
+
+
+@in_all_modes
+@pytest.mark.parametrize(("init", "run"), [(False, None), (True, False)])
+async def test_tools_that_need_not_be_strict_are_sent_as_they_are(mode: str, init: bool, run: bool | None) -> None:
+    wire = Wire()
+    await call(generator(wire, tools=[tool(parameters=LOOSE)], tools_strict=init), mode, "Hi", tools_strict=run)
+    assert wire.bodies == [body(mode, tools=[function(parameters=LOOSE)])]
+
+
+# Structured output
+
+
+class Address(BaseModel):
+    street: str
+    number: int | None = None
+
+
+class Person(BaseModel):
+    """Somebody."""
+
+    name: str
+    addresses: list[Address] = []
+
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    items: list[T]
+
+
+PERSON = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "Person",
+        "strict": True,
+        "schema": {
+            "$defs": {
+                "Address": {
+                    "properties": {
+                        "street": {"title": "Street", "type": "string"},
+                        "number": {"anyOf": [{"type": "integer"}, {"type": "null"}], "title": "Number"},
+                    },
+                    "required": ["street", "number"],
+                    "title": "Address",
+                    "type": "object",
+                    "additionalProperties": False,
+                }
+            },
+            "description": "Somebody.",
+            "properties": {
+                "name": {"title": "Name", "type": "string"},
+                "addresses": {
+                    "default": [],
+                    "items": {"$ref": "#/$defs/Address"},
+                    "title": "Addresses",
+                    "type": "array",
+                },
+            },
+            "required": ["name", "addresses"],
+            "title": "Person",
+            "type": "object",
+            "additionalProperties": False,
+        },
+    },
+}
+PAGE = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "Page_int_",
+        "strict": True,
+        "schema": {
+            "properties": {"items": {"items": {"type": "integer"}, "title": "Items", "type": "array"}},
+            "required": ["items"],
+            "title": "Page[int]",
+            "type": "object",
+            "additionalProperties": False,
+        },
+    },
+}
+LOOSE_FORMAT = {"type": "json_schema", "json_schema": {"name": "loose", "schema": LOOSE}}
+
+
+@in_all_modes
+@pytest.mark.parametrize("tools", [None, [tool()]])
+@pytest.mark.parametrize("reply", ['{"name": "Ada", "addresses": []}', '{"name": "Ad', '```json\n{"name": "Ada"}\n```'])
+@pytest.mark.parametrize(
+    ("response_format", "sent"),
+    [
+        (Person, PERSON),
+        (Page[int], PAGE),
+        (PERSON, PERSON),
+        (LOOSE_FORMAT, LOOSE_FORMAT),
+        ({"type": "json_object"}, {"type": "json_object"}),
+    ],
+)
+async def test_structured_output(mode: str, tools: Any, reply: str, response_format: Any, sent: Any) -> None:
+    wire = Wire({"content": reply, "finish_reason": "length"})
+    component = generator(wire, generation_kwargs={"response_format": response_format})
+    replies = (await call(component, mode, "Hi", tools=tools))["replies"]
+    assert wire.bodies == [body(mode, response_format=sent, **({"tools": [function()]} if tools else {}))]
+    assert [message.text for message in replies] == [reply]
+
+
+async def test_a_structured_reply_becomes_an_object() -> None:
+    component = generator(Wire({"content": '{"name": "Ada"}'}), generation_kwargs={"response_format": Person})
+    assert Person.model_validate_json(component.run("Hi")["replies"][0].text) == Person(name="Ada")
+
+
+# Turns
+
+DETAILS = [
+    {
+        "type": "reasoning.text",
+        "text": "It may rain.",
+        "signature": "c2lnbmVk",
+        "format": "anthropic-claude-v1",
+        "index": 0,
+    },
+    {"type": "reasoning.encrypted", "data": "b3BhcXVl", "id": "rs_1", "format": "openai-responses-v1", "index": 1},
+    {"type": "reasoning.summary", "summary": "Rain.", "id": "rs_1", "format": "openai-responses-v1", "index": 2},
+]
+SIGNATURE = {"extra_content": {"google": {"thought_signature": "c2lnbmF0dXJl"}}}
+
+# What the API says beside a tool call, and what it wants to see again.
+DIALECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "none": ({"content": "Wait."}, {"content": "Wait."}),
+    "reasoning_content": ({"content": "", "reasoning_content": "It may rain."}, {"reasoning_content": "It may rain."}),
+    "reasoning": ({"content": None, "reasoning": "It may rain."}, {"reasoning": "It may rain."}),
+    "reasoning_details": (
+        {"content": "Wait.", "reasoning": "It may rain.", "reasoning_details": DETAILS},
+        {"content": "Wait.", "reasoning": "It may rain.", "reasoning_details": DETAILS},
+    ),
+    "encrypted": (
+        {"content": None, "reasoning": None, "reasoning_details": [DETAILS[1]]},
+        {"reasoning_details": [DETAILS[1]]},
+    ),
+    "think": ({"content": "<think>It may rain.</think>\n\nWait."}, {"content": "Wait."}),
+    "think alone": ({"content": "<think>It may rain.</think>"}, {}),
+    "extra_content": ({"content": None, "tool_calls": [SIGNATURE]}, {"tool_calls": [SIGNATURE]}),
+}
+in_all_dialects = pytest.mark.parametrize(("said", "resent"), DIALECTS.values(), ids=DIALECTS)
+
+
+def with_call(message: dict[str, Any], round_: int) -> dict[str, Any]:
+    (fields,) = message.get("tool_calls", [{}])
+    return {"role": "assistant", **message, "tool_calls": [tool_call(f"call_{round_}", **fields)]}
+
+
+def without_reasoning(message: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: message[name] for name in ("role", "content", "tool_calls") if name in message}
+    return kept | {"tool_calls": [{**each, "extra_content": None} for each in kept["tool_calls"]]}
+
+
+def rounds(resent: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """The conversations that are sent in a loop of three tool rounds, and in the turn that follows it."""
+    sent = [[{"role": "user", "content": "Hi"}]]
+    for round_ in range(3):
+        answer = {"role": "tool", "content": "Zürich 🏔: sunny", "tool_call_id": f"call_{round_}"}
+        sent.append([*sent[-1], with_call(resent, round_), answer])
+    content = {name: value for name, value in resent.items() if name == "content"}
+    past = [
+        message if message["role"] != "assistant" else with_call(content, i // 2) for i, message in enumerate(sent[-1])
+    ]
+    over = [{"role": "assistant", "content": "Sunny."}, {"role": "user", "content": "Thanks"}]
+    return [*sent, [*past, *over]]
+
+
+@in_all_dialects
+@in_all_modes
+async def test_agent_sends_reasoning_back_inside_its_loop_only(mode: str, said: Any, resent: Any) -> None:
+    wire = Wire(*(with_call(said, round_) for round_ in range(3)), {"content": "Sunny.", "reasoning_content": "Over."})
+    agent = Agent(chat_generator=generator(wire), tools=[tool()])
+    result = await call(agent, mode, [ChatMessage.from_user("Hi")])
+    assert result["last_message"].text == "Sunny."
+    await call(agent, mode, [*result["messages"], ChatMessage.from_user("Thanks")])
+    assert wire.bodies == [body(mode, messages, tools=[function()]) for messages in rounds(resent)]
+
+
+@in_all_dialects
+@in_all_modes
+async def test_reasoning_survives_serialization_and_a_fresh_component(mode: str, said: Any, resent: Any) -> None:
+    wire = Wire(*(with_call(said, round_) for round_ in range(3)), {"content": "Sunny.", "reasoning_content": "Over."})
+    conversation = [ChatMessage.from_user("Hi")]
+    while len(wire.requests) < 5:
+        conversation = [ChatMessage.from_dict(json.loads(json.dumps(message.to_dict()))) for message in conversation]
+        (reply,) = (await call(generator(wire), mode, conversation))["replies"]
+        conversation += [reply, *(ChatMessage.from_tool(look_up(**c.arguments), c) for c in reply.tool_calls)]
+        if not reply.tool_calls:
+            conversation.append(ChatMessage.from_user("Thanks"))
+    assert wire.bodies == [body(mode, messages) for messages in rounds(resent)]
+
+
+HELLO = ChatMessage.from_user("Hi")
+CALL = ToolCall("look_up", {"city": "Zürich 🏔"}, id="call_1")
+
+since_3_4 = pytest.mark.skipif(
+    tuple(map(int, version("haystack-ai").split(".")[:2])) < (3, 4), reason="Haystack sends refusals back since 3.4"
+)
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("turns", "sent"),
+    [
+        ([ChatMessage.from_assistant("")], []),
+        ([ChatMessage.from_assistant()], []),
+        ([ChatMessage.from_assistant(name="Ada")], []),
+        # Thoughts alone are no turn, wherever they stand.
+        ([ChatMessage.from_assistant(reasoning="Hm.")], []),
+        ([ChatMessage.from_assistant("Yes", name="Ada")], [{"role": "assistant", "content": "Yes", "name": "Ada"}]),
+        ([ChatMessage.from_assistant("Yes", reasoning="Hm.")], [{"role": "assistant", "content": "Yes"}]),
+        ([ChatMessage.from_assistant(tool_calls=[CALL])], [{"role": "assistant", "tool_calls": [tool_call()]}]),
+        ([ChatMessage.from_assistant("", tool_calls=[CALL])], [{"role": "assistant", "tool_calls": [tool_call()]}]),
+        pytest.param(
+            [ChatMessage.from_assistant("Well.", meta={"refusal": "No."})],
+            [{"role": "assistant", "content": "Well.", "refusal": "No."}],
+            marks=since_3_4,
+        ),
+        pytest.param(
+            [ChatMessage.from_assistant(meta={"refusal": "No."})],
+            [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}],
+            marks=since_3_4,
+        ),
+    ],
+)
+async def test_assistant_turns(mode: str, turns: Any, sent: Any) -> None:
+    wire = Wire()
+    for conversation in ([HELLO, *turns], [HELLO, *turns, HELLO]):
+        await call(generator(wire), mode, conversation)
+    hello = {"role": "user", "content": "Hi"}
+    assert wire.bodies == [body(mode, [hello, *sent]), body(mode, [hello, *sent, hello])]
+
+
+@in_all_modes
+async def test_reasoning_alone_is_no_turn_inside_a_tool_loop(mode: str) -> None:
+    wire = Wire({"content": None, "reasoning_content": "Hm."})
+    (reply,) = (await call(generator(wire), mode, "Hi"))["replies"]
+    await call(generator(wire), mode, [HELLO, reply])
+    assert reply.reasoning.reasoning_text == "Hm."
+    assert wire.bodies == [body(mode), body(mode)]
+
+
+class Unconvertible(ChatMessage):
+    """What Haystack made of a turn without content before 3.2."""
+
+    def to_openai_dict_format(self, require_tool_call_ids: bool = True) -> dict[str, Any]:
+        msg = "A `ChatMessage` must contain at least one `TextContent`."
+        raise ValueError(msg)
+
+
+@in_all_modes
+@pytest.mark.parametrize("silent", [Unconvertible.from_assistant(), Unconvertible.from_assistant(reasoning="Hm.")])
+async def test_a_turn_with_nothing_to_say_is_left_out_under_any_haystack(mode: str, silent: ChatMessage) -> None:
+    wire = Wire()
+    await call(generator(wire), mode, [HELLO, silent])
+    assert wire.bodies == [body(mode)]
+
+
+@in_all_modes
+async def test_pictures_of_the_assistant_stay_here_with_a_warning(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    wire = Wire({"content": "Look!", "images": [picture]}, {"content": None, "images": [picture]})
+    looks = [(await call(generator(wire), mode, "Hi"))["replies"][0] for _ in range(2)]
+    await call(generator(wire), mode, [HELLO, *looks, HELLO])
+    hello = {"role": "user", "content": "Hi"}
+    assert [len(look.images) for look in looks] == [1, 1]
+    assert wire.bodies[-1] == body(mode, [hello, {"role": "assistant", "content": "Look!"}, hello])
+    for position in (1, 2):
+        assert f"images and files of the assistant message at position {position} are not sent" in caplog.text
+
+
+# Inputs
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("messages", "sent"),
+    [
+        ("Grüezi 🏔", [{"role": "user", "content": "Grüezi 🏔"}]),
+        ("", [{"role": "user", "content": ""}]),
+        (
+            [ChatMessage.from_system("Be brief."), ChatMessage.from_user("Hi", name="Ada")],
+            [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi", "name": "Ada"}],
+        ),
+        # Haystack has no role for developers.
+        (
+            [ChatMessage.from_openai_dict_format({"role": "developer", "content": "Be brief."})],
+            [{"role": "system", "content": "Be brief."}],
+        ),
+        (
+            [
+                ChatMessage.from_user(
+                    content_parts=[
+                        "What is this?",
+                        ImageContent(PIXEL, mime_type="image/png", detail="low"),
+                        ImageContent(PIXEL, mime_type="image/png"),
+                        FileContent("JVBERi0=", mime_type="application/pdf", filename="a.pdf"),
+                        FileContent("JVBERi0="),
+                    ]
+                )
+            ],
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "What is this?"},
+                        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}", "detail": "low"}},
+                        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}},
+                        {
+                            "type": "file",
+                            "file": {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"},
+                        },
+                        {
+                            "type": "file",
+                            "file": {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "filename"},
+                        },
+                    ],
+                }
+            ],
+        ),
+        (
+            [
+                ChatMessage.from_assistant(tool_calls=[CALL]),
+                ChatMessage.from_tool("sunny ☀", CALL),
+                ChatMessage.from_tool([TextContent("sun"), TextContent("ny")], CALL, error=True),
+            ],
+            [
+                {"role": "assistant", "tool_calls": [tool_call()]},
+                {"role": "tool", "content": "sunny ☀", "tool_call_id": "call_1"},
+                {"role": "tool", "content": "sun\nny", "tool_call_id": "call_1"},
+            ],
+        ),
+    ],
+)
+async def test_inputs(mode: str, messages: Any, sent: Any) -> None:
+    wire = Wire()
+    await call(generator(wire), mode, messages)
+    assert wire.bodies == [body(mode, sent)]
+
+
+async def test_unicode_is_sent_unescaped() -> None:
+    wire = Wire()
+    generator(wire).run([ChatMessage.from_assistant(tool_calls=[CALL]), ChatMessage.from_tool("☀", CALL)])
+    assert '\\"Zürich 🏔\\"' in wire.requests[0].content.decode()
+    assert '"☀"' in wire.requests[0].content.decode()
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("message", "error", "text"),
+    [
+        (
+            ChatMessage.from_tool([ImageContent(PIXEL, mime_type="image/png")], CALL),
+            ValueError,
+            "The message at position 1 cannot be sent: Unsupported tool result",
+        ),
+        (
+            ChatMessage.from_tool("sunny", ToolCall("look_up", {})),
+            ValueError,
+            "The message at position 1 cannot be sent: `ToolCall` must have a non-null `id`",
+        ),
+        (
+            ChatMessage.from_assistant(tool_calls=[ToolCall("look_up", {})]),
+            ValueError,
+            "The message at position 1 cannot be sent: `ToolCall` must have a non-null `id`",
+        ),
+        (
+            ChatMessage.from_dict({"role": "user", "content": []}),
+            ValueError,
+            "The message at position 1 cannot be sent: A `ChatMessage` ",
+        ),
+        (
+            {"role": "user", "content": "Hi"},
+            TypeError,
+            "`messages` must be a string or a list of ChatMessage, got dict at position 1.",
+        ),
+        ("Hi", TypeError, "`messages` must be a string or a list of ChatMessage, got str at position 1."),
+        (None, TypeError, "`messages` must be a string or a list of ChatMessage, got NoneType at position 1."),
+    ],
+)
+async def test_what_cannot_be_sent_is_named_by_its_position(mode: str, message: Any, error: Any, text: str) -> None:
+    wire = Wire()
+    with pytest.raises(error) as refusal:
+        await call(generator(wire), mode, [HELLO, message, HELLO])
+    assert str(refusal.value).startswith(text)
+    assert wire.requests == []
+
+
+@in_all_modes
+@pytest.mark.parametrize("messages", [None, HELLO, {"role": "user"}, 5])
+async def test_messages_are_a_list_or_a_string(mode: str, messages: Any) -> None:
+    with pytest.raises(TypeError, match="`messages` must be a list of ChatMessage or a string, got "):
+        await call(generator(Wire()), mode, messages)
+
+
+# Whatever is passed in
+
+
+@in_all_modes
+async def test_nothing_passed_in_is_changed(mode: str) -> None:
+    reasoned = Wire(with_call(DIALECTS["reasoning_details"][0] | {"tool_calls": [SIGNATURE]}, 1))
+    (reply,) = generator(reasoned).run("Hi")["replies"]
+    messages = [ChatMessage.from_system("Be brief."), HELLO, reply, ChatMessage.from_tool([TextContent("sunny")], CALL)]
+    init = {
+        "extra_headers": {"X-A": "1", "x-title": "Mine"},
+        "tools": [tool(parameters=deepcopy(LOOSE)), Toolset([tool("b")])],
+        "generation_kwargs": {
+            "extra_body": {"a": {"x": 1}},
+            "extra_headers": {"X-B": "1"},
+            "extra_query": {"q": "1"},
+            "response_format": deepcopy(LOOSE_FORMAT),
+            "stream_options": {"include_usage": True},
+        },
+    }
+    run = {
+        "generation_kwargs": {"extra_body": {"b": {"y": []}}, "extra_headers": {"x-b": "2"}, "stream": True, "n": None},
+        "tools": [tool("c", deepcopy(LOOSE)), Toolset([tool("d", deepcopy(LOOSE))])],
+        "tools_strict": True,
+    }
+    before = deepcopy((messages, init, run))
+    wire = Wire()
+    component = generator(wire, tools_strict=True, **init)
+    await call(component, mode, messages, **run)
+    await call(component, mode, messages)
+    assert (messages, init, run) == before
+    assert len(wire.requests) == 2
+    # The second run knows nothing of the first.
+    fresh = Wire()
+    await call(generator(fresh, tools_strict=True, **init), mode, messages)
+    assert wire.bodies[1] == fresh.bodies[0]
+    assert own_headers(fresh) == {
+        "authorization": "Bearer test-key",
+        **ATTRIBUTION,
+        "x-a": "1",
+        "x-b": "1",
+        "x-title": "Mine",
+    }
+
+
+# Callbacks
+
+
+class Chunks:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def __call__(self, chunk: StreamingChunk) -> None:
+        self.text += chunk.content
+
+
+class AsyncChunks(Chunks):
+    async def __call__(self, chunk: StreamingChunk) -> None:
+        self.text += chunk.content
+
+
+def asynchronous(chunks: Chunks) -> Callable[..., Any]:
+    async def callback(chunk: StreamingChunk) -> None:
+        chunks(chunk)
+
+    return callback
+
+
+@pytest.mark.parametrize("place", ["init", "run", "both"])
+@pytest.mark.parametrize("kind", ["synchronous", "asynchronous", "object"])
+async def test_run_async_takes_either_kind_of_callback(kind: str, place: str) -> None:
+    chunks, others = AsyncChunks() if kind == "object" else Chunks(), Chunks()
+    callback = asynchronous(chunks) if kind == "asynchronous" else chunks
+    init = {"init": callback, "run": None, "both": others}[place]
+    wire = Wire()
+    component = generator(wire, streaming_callback=init)
+    await component.run_async("Hi", streaming_callback=None if place == "init" else callback)
+    assert (chunks.text, others.text) == ("Hello", "")
+    assert wire.bodies == [body("run_async streamed")]
+
+
+@pytest.mark.parametrize("place", ["init", "run"])
+def test_run_refuses_an_asynchronous_callback(place: str) -> None:
+    wire = Wire()
+    callback = asynchronous(Chunks())
+    component = generator(wire, streaming_callback=callback if place == "init" else None)
+    with pytest.raises(ValueError, match="callback cannot be a coroutine"):
+        component.run("Hi", streaming_callback=callback if place == "run" else None)
+    assert wire.requests == []
