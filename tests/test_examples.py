@@ -9,6 +9,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -64,6 +65,17 @@ Holding papers together, resetting a router, and marking a page.
 answered by: gpt-5-chat-latest
 failed before: ['AIMLAPIChatGenerator']
 """,
+    "responses.py": """\
+[REASONING]
+The ball is x, the bat x + 1.00. So 2x + 1.00 = 1.10, and x = 0.05.
+
+[ASSISTANT]
+The ball costs 0.05, and the bat 1.05.
+
+reasoning tokens: 64
+cost: {'credits_used': 5530, 'usd_spent': 0.002765}
+""",
+    "image.py": "image: aimlapi-cat.png\ncost: {'credits_used': 107341, 'usd_spent': 0.0536705}\n",
     "run_pipeline.py": (
         "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.\n"
     ),
@@ -73,33 +85,35 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?", README, re.DOTALL | re.MULTILINE)
 
 
-def run_example(*args: str) -> str:
-    environment = {**os.environ, "PYTHONUTF8": "1"}
+@pytest.fixture
+def run_example(tmp_path: Path) -> Callable[..., str]:
+    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
     del environment["AIMLAPI_API_KEY"]
-    command = [sys.executable, str(ROOT / "examples" / args[0]), *args[1:]]
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+    def run(name: str, *args: str) -> str:
+        command = [sys.executable, str(ROOT / "examples" / name), *args]
+        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.replace(f"{tmp_path}{os.sep}", "")
+
+    return run
 
 
 @pytest.mark.parametrize("name", OUTPUT)
-def test_example(name: str) -> None:
+def test_example(name: str, run_example: Callable[..., str]) -> None:
     assert run_example(name) == REPLAY + OUTPUT[name]
+
+
+def test_image_example_writes_an_image(run_example: Callable[..., str], tmp_path: Path) -> None:
+    run_example("image.py")
+    assert (tmp_path / "aimlapi-cat.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_example_is_run() -> None:
     assert {path.name for path in (ROOT / "examples").glob("*.py")} == {*OUTPUT, "stand_in.py"}
 
 
-def test_quickstart_says_that_it_does_not_know_another_question() -> None:
+def test_quickstart_says_that_it_does_not_know_another_question(run_example: Callable[..., str]) -> None:
     assert "no recording of that question" in run_example("quickstart.py", "How", "are", "you?")
 
 

@@ -12,7 +12,7 @@ import httpx2
 from haystack import component, default_from_dict, default_to_dict, logging
 from haystack.components.generators import OpenAIImageGenerator
 from haystack.utils import Secret
-from openai import APIError, Omit
+from openai import APIError, APIStatusError, Omit
 
 from haystack_integrations.components.generators.aimlapi._call import (
     call_meta,
@@ -388,15 +388,14 @@ def _describe(
         data_url = str(entry.get("url") or "").startswith("data:")
         images.append(present(entry, {"b64_json", "url"} if data_url else {"b64_json"}))
     revised = entries[0].get("revised_prompt") or entries[0].get("prompt") or ""
-    service_meta: Any = body.get("meta")
     return {
         "images": [],
         "revised_prompt": revised if revised != arguments["prompt"] else "",
         "meta": {
             "model": arguments["model"],
-            **present(body, {"data", "images", "meta"}),
+            **present(body, {"data", "meta"}),
             "images": images,
-            **call_meta(service_meta, headers),
+            **call_meta(body.get("meta"), headers),
         },
     }
 
@@ -427,7 +426,10 @@ def _downloading(url: str) -> Iterator[None]:
         try:
             yield
         except APIError as error:
-            told = f"{error.message} {error.__cause__ or ''}".strip()
+            if isinstance(error, APIStatusError):
+                told = f"HTTP {error.status_code}"
+            else:
+                told = f"{error.message} {error.__cause__ or ''}".strip()
             msg = f"The image was made, but its download from {url} failed: {told}"
             raise APIError(msg, error.request, body=None) from error
 

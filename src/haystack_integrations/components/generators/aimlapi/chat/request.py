@@ -151,7 +151,8 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
             # Half of AIMLAPI's models take the result of a tool as one string only.
             converted["content"] = "\n".join(part["text"] for part in converted["content"])
         elif role == "assistant":
-            if len(message) != bool(converted.get("content")) + len(converted.get("tool_calls", ())):
+            sent_parts = bool(converted.get("content")) + len(converted.get("tool_calls", ()))
+            if not sent_parts or sent_parts != len(message):
                 _complete(converted, message, position, in_tool_loop=in_tool_loop)
                 if not converted.keys() & {"content", "tool_calls"}:
                     continue

@@ -481,6 +481,7 @@ def _input(messages: list[ChatMessage], *, stored: bool) -> list[dict[str, Any]]
 
 def _instruction(message: ChatMessage) -> dict[str, Any]:
     if message.role == ChatRole.USER:
+        # No public property keeps the order of texts, images and files.
         content: Any = [_part(part) for part in message._content]
     else:
         content = "\n".join(message.texts)
