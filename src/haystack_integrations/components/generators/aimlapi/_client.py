@@ -278,12 +278,12 @@ class ClientOwner:
         self._forget_clients()
 
     def _client_kwargs(self) -> dict[str, Any]:
-        api_key = self.api_key.resolve_value()
+        # Read from a file, it often ends with a line break.
+        api_key = (self.api_key.resolve_value() or "").strip()
         if not api_key:
             msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
             raise ValueError(msg)
-        # Read from a file it often ends with a line break. What no header can carry would be quoted in the exception.
-        api_key = api_key.strip()
+        # The exception of the HTTP client would quote it.
         if not (api_key.isascii() and api_key.isprintable()):
             msg = "The API key contains characters that no HTTP header can carry: check AIMLAPI_API_KEY or `api_key`."
             raise ValueError(msg)

@@ -61,6 +61,7 @@ class Caller(Protocol):
 
     model: str
     api_key: Secret
+    generation_kwargs: Any
     extra_headers: dict[str, str | Secret] | None
 
 
@@ -167,9 +168,11 @@ def _explain(error: APIError, caller: Caller) -> None:
         if code in (None, status) and re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             text = f"{text} {remedy}"
             break
-    for secret in (caller.api_key, *(caller.extra_headers or {}).values()):
-        if isinstance(secret, Secret) and (value := secret.resolve_value()):
-            text = text.replace(value, "***")
+    headers_of_caller = [caller.extra_headers, (caller.generation_kwargs or {}).get("extra_headers")]
+    secrets = [caller.api_key, *(value for own in headers_of_caller for value in (own or {}).values())]
+    values = [(secret.resolve_value() or "").strip() for secret in secrets if isinstance(secret, Secret)]
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = text.replace(value, "***")
 
     error.message = text
     error.args = (text,)

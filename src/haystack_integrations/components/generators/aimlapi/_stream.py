@@ -151,7 +151,7 @@ def _time_limit(response: httpx2.Response) -> Iterator[None]:
         return
 
     def end() -> None:
-        if not response.is_closed:
+        if not response.is_closed:  # pragma: no branch
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 

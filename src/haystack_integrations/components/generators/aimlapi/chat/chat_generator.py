@@ -305,7 +305,7 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
                         callback(chunk)
             replies = fold.finish(response_headers(responses))
             with failures(self):
-                return {"replies": replies or reject({}, "The stream ended without a choice")}
+                return {"replies": replies or reject(fold.body, "The stream ended without a choice")}
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -370,7 +370,7 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
                             await result
             replies = fold.finish(response_headers(responses))
             with failures(self):
-                return {"replies": replies or reject({}, "The stream ended without a choice")}
+                return {"replies": replies or reject(fold.body, "The stream ended without a choice")}
 
     def _prepare_api_call(
         self,

@@ -1,0 +1,736 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Replies of the API, plain and in frames, and what must become of each."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from haystack.tools import Tool
+
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+
+MODES = ["sync", "async", "sync streamed", "async streamed"]
+USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8, "prompt_tokens_details": None}
+HEADERS = {"x-inference-id": "inf-1", "x-client-request-id": "mine-1"}
+COST_HEADERS = {"x-aimlapi-credits-used": "610", "x-aimlapi-usd-spent": "0.000305000"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PNG = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}, "index": 0}
+REMOTE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
+WEATHER = Tool("weather", "The weather.", {"type": "object", "properties": {}}, lambda **_: "sunny")
+
+
+def sse(*frames: Any, end: str = "data: [DONE]\n\n") -> httpx2.Response:
+    text = "".join(frame if isinstance(frame, str) else f"data: {json.dumps(frame)}\n\n" for frame in frames)
+    return httpx2.Response(200, headers={"content-type": "text/event-stream", **HEADERS}, text=text + end)
+
+
+def plain(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
+    return httpx2.Response(status, headers={**HEADERS, **headers}, json=body)
+
+
+class Api:
+    """Answers with what it was given, one after the other, and keeps the bodies of the requests."""
+
+    def __init__(self, *responses: httpx2.Response) -> None:
+        self.responses = list(responses)
+        self.requests: list[Any] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(json.loads(request.content))
+        given = self.responses.pop(0)
+        return httpx2.Response(given.status_code, headers=given.headers, content=given.content)
+
+    def generator(self) -> AIMLAPIChatGenerator:
+        transport = httpx2.MockTransport(self)
+        return AIMLAPIChatGenerator(model="m", max_retries=0, http_client_kwargs={"transport": transport})
+
+
+def body(message: Any, finish_reason: Any = "stop", *, choice: Any = None, **top: Any) -> dict[str, Any]:
+    """A plain completion. It must become what its frames become."""
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason, **(choice or {})}
+    return {"id": "c-1", "model": "m-1", "choices": [choice], "usage": USAGE, **top}
+
+
+def frame(delta: Any = None, finish_reason: Any = None, *, choice: Any = None, **top: Any) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, **(choice or {})}
+    return {"id": "c-1", "model": "m-1", "choices": [choice], "usage": None, **top}
+
+
+def end(finish_reason: Any = "stop", **top: Any) -> dict[str, Any]:
+    return frame({}, finish_reason, **{"usage": USAGE, **top})
+
+
+def text(value: str) -> dict[str, Any]:
+    return {"text": value}
+
+
+def thought(value: str, **extra: Any) -> dict[str, Any]:
+    return {"reasoning": {"reasoning_text": value, "extra": extra}}
+
+
+def call(id_: str, name: str = "weather", arguments: Any = None, extra: Any = None) -> dict[str, Any]:
+    return {"tool_call": {"tool_name": name, "arguments": arguments or {}, "id": id_, "extra": extra}}
+
+
+def image(**meta: Any) -> dict[str, Any]:
+    fields = {"base64_image": PIXEL, "mime_type": "image/png", "detail": None, "meta": meta, "validation": True}
+    return {"image": fields}
+
+
+def fragment(
+    index: Any = None, id_: Any = None, name: Any = None, arguments: Any = None, **more: Any
+) -> dict[str, Any]:
+    """A piece of a tool call, or the whole of one; None leaves a key out."""
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    keys = {"index": index, "id": id_, "function": function or None, **more}
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+@dataclass
+class Case:
+    """`body` and `frames` say the same, and become `content` and `meta`. `live`: the thought that the callback sees."""
+
+    body: dict[str, Any] | None
+    frames: list[Any]
+    content: list[dict[str, Any]]
+    meta: dict[str, Any] = field(default_factory=dict)
+    live: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self, mode: str) -> httpx2.Response:
+        response = sse(*self.frames) if "streamed" in mode else plain(self.body)
+        response.headers.update(self.headers)
+        return response
+
+    def reply(self) -> dict[str, Any]:
+        ids = {"id": "c-1", "inference_id": "inf-1", "client_request_id": "mine-1"}
+        meta = {"model": "m-1", "index": 0, "finish_reason": "stop", "usage": USAGE, **ids, **self.meta}
+        meta = {name: value for name, value in meta.items() if value is not ...}
+        return {"role": "assistant", "name": None, "content": self.content, "meta": meta}
+
+
+def details(*items: Any) -> dict[str, Any]:
+    return {"reasoning_details": list(items)}
+
+
+def step(value: str, **more: Any) -> dict[str, Any]:
+    return {"type": "reasoning.text", "text": value, "format": "unknown", "index": 0, **more}
+
+
+SEALED = {"type": "reasoning.encrypted", "data": "EjQK", "format": "google-gemini-v1", "index": 0}
+SUMMARY = {"type": "reasoning.summary", "summary": "In short.", "id": "rs-1", "index": 1}
+
+REASONING = {
+    "reasoning_content": Case(
+        body({"content": "4", "reasoning_content": "2+2"}),
+        [
+            frame({"reasoning_content": "2", "content": None}),
+            frame({"reasoning_content": "+2"}),
+            frame({"content": "4"}),
+            end(),
+        ],
+        [thought("2+2", reasoning_content="2+2"), text("4")],
+    ),
+    "reasoning": Case(
+        body({"content": "4", "reasoning": "2+2"}),
+        [frame({"reasoning": "2"}), frame({"reasoning": "+2", "content": "4"}), end()],
+        [thought("2+2", reasoning="2+2"), text("4")],
+    ),
+    "the same piece twice": Case(
+        body({"content": "4", "reasoning": "haha"}),
+        [frame({"reasoning": "ha"}), frame({"reasoning": "ha"}), frame({"content": "4"}), end()],
+        [thought("haha", reasoning="haha"), text("4")],
+    ),
+    "reasoning with details": Case(
+        body({"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))}),
+        [
+            frame({"reasoning": "2", **details(step("2"))}),
+            frame({"reasoning": "+2", **details(step("+2"))}),
+            frame(details({"type": "reasoning.text", "signature": "sig", "index": 0, "format": "unknown"})),
+            frame({"content": "4"}),
+            end(),
+        ],
+        [thought("2+2", reasoning="2+2", **details(step("2+2", signature="sig"))), text("4")],
+    ),
+    "details alone": Case(
+        body({"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)}),
+        [
+            frame(details({"type": "reasoning.text", "text": None, "format": "unknown", "index": 0, "id": None})),
+            frame(details(step("2"))),
+            frame(details(step("+2", format=None), {**SUMMARY, "summary": "In "})),
+            frame(details({"type": "reasoning.summary", "summary": "short.", "index": 1})),
+            frame({"content": "4"}),
+            end(),
+        ],
+        [thought("2+2In short.", **details(step("2+2", id=None), SUMMARY)), text("4")],
+    ),
+    "details that differ": Case(
+        body({"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")}),
+        [
+            frame(details(step("2", id="a"), {**SEALED, "id": "b"})),
+            frame(details({**SEALED, "data": "x"}, "odd")),
+            frame({"content": "4"}),
+            end(),
+        ],
+        [thought("2", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")), text("4")],
+    ),
+    "encrypted alone": Case(
+        body({"content": "4", "reasoning": None, **details(SEALED)}),
+        [frame({"content": "4", "reasoning": None, **details(SEALED)}), end()],
+        [thought("", **details(SEALED)), text("4")],
+    ),
+    "think tags": Case(
+        body({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"}),
+        [frame({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}), frame({"content": " </think>"}), end()],
+        [thought("2+2 < 5"), text("4 <think> </think>")],
+    ),
+    "unclosed think tag": Case(
+        body({"content": " <think>2+2 </th"}, "length"),
+        [frame({"content": " <think>2+2 </th"}), end("length")],
+        [thought("2+2 </th")],
+        {"finish_reason": "length"},
+    ),
+    "a start that is no think tag": Case(
+        body({"content": " <thin"}), [frame({"content": " <thin"}), end()], [text(" <thin")]
+    ),
+    "empty think tags": Case(
+        body({"content": "<think>\n\n</think>\n\n4"}),
+        [
+            frame({"content": "<think>"}),
+            frame({"content": "\n\n"}),
+            frame({"content": "</think>\n\n"}),
+            frame({"content": "4"}),
+            end(),
+        ],
+        [text("4")],
+    ),
+    "nothing": Case(
+        body({"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []}),
+        [frame({"content": "4", "reasoning_content": "", "reasoning": None, "reasoning_details": []}), end()],
+        [text("4")],
+    ),
+    "white space": Case(
+        body({"content": "4", "reasoning_content": "\n"}),
+        [frame({"reasoning_content": "\n"}), frame({"content": "4"}), end()],
+        [text("4")],
+        {"reasoning_content": "\n"},
+        live="\n",
+    ),
+    "both flat fields": Case(
+        body({"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"}),
+        [
+            frame({"reasoning": "2+", "reasoning_content": "2+"}),
+            frame({"reasoning": "2", "reasoning_content": "2"}),
+            frame({"content": "4"}),
+            end(),
+        ],
+        [thought("2+2", reasoning_content="2+2", reasoning="2+2"), text("4")],
+    ),
+    "details before flat": Case(
+        body({"content": "4", "reasoning": "2+2", **details(SUMMARY)}),
+        [frame({**details(SUMMARY), "reasoning": "2+2"}), frame({"content": "4"}), end()],
+        [thought("2+2", reasoning="2+2", **details(SUMMARY)), text("4")],
+    ),
+    "think tags beside a field": Case(
+        body({"content": "<think>2+2</think>4", "reasoning_content": "2+2"}),
+        [
+            frame({"content": "<think>2+", "reasoning_content": "2+"}),
+            frame({"content": "2</think>4", "reasoning_content": "2"}),
+            end(),
+        ],
+        [thought("2+2", reasoning_content="2+2"), text("4")],
+    ),
+    "think tags beside a field that says something else": Case(
+        body({"content": "<think>B</think>4", "reasoning": "A"}),
+        [frame({"reasoning": "A"}), frame({"content": "<think>B</think>4"}), end()],
+        [thought("A\n\nB", reasoning="A"), text("4")],
+        live="A",
+    ),
+    "of other types": Case(
+        body({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}),
+        [frame({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}), end()],
+        [text("4")],
+        {"reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}},
+    ),
+}
+
+PARIS, ROME = '{"city": "Paris"}', '{"city": "Rome"}'
+TWO_CALLS = [
+    fragment(id_="a", name="weather", arguments=PARIS, type="function"),
+    fragment(id_="b", name="weather", arguments=ROME, type="function"),
+]
+TWO_CALLS_CONTENT = [call("a", arguments={"city": "Paris"}), call("b", arguments={"city": "Rome"})]
+SIGNED = {"extra_content": {"google": {"thought_signature": "CpIB"}}}
+
+
+def calls_case(items: Any, deltas: Any, content: list[Any], **meta: Any) -> Case:
+    finish_reason = meta.setdefault("finish_reason", "tool_calls")
+    return Case(
+        body({"content": None, "tool_calls": items}, finish_reason),
+        [*(frame({"tool_calls": delta}) for delta in deltas), end(finish_reason)],
+        content,
+        meta,
+    )
+
+
+def malformed(arguments: Any, id_: str = "a", name: Any = "weather", **more: Any) -> dict[str, Any]:
+    return {"malformed_tool_calls": [{"id": id_, "tool_name": name, "arguments": arguments, **more}]}
+
+
+TOOL_CALLS = {
+    "with text in one delta": Case(
+        body({"content": "I look.", "tool_calls": TWO_CALLS[:1]}, "tool_calls"),
+        [frame({"content": "I look.", "tool_calls": [{"index": 0, **TWO_CALLS[0]}]}, "tool_calls"), end("tool_calls")],
+        [text("I look."), TWO_CALLS_CONTENT[0]],
+        {"finish_reason": "tool_calls"},
+    ),
+    "interleaved": calls_case(
+        TWO_CALLS,
+        [
+            [fragment(0, "a", "weather", ""), fragment(1, "b", "weather", "")],
+            [fragment(1, arguments='{"city":'), fragment(0, arguments='{"city": ')],
+            [fragment(0, arguments='"Paris"}')],
+            [fragment(1, arguments=' "Rome"}')],
+        ],
+        TWO_CALLS_CONTENT,
+    ),
+    "index missing": calls_case(
+        TWO_CALLS,
+        [
+            [fragment(None, "a", "weather", '{"city": ')],
+            [fragment(arguments='"Paris"}')],
+            [fragment(None, "b", "weather", "")],
+            [fragment(arguments=ROME)],
+        ],
+        TWO_CALLS_CONTENT,
+    ),
+    "index and id missing": calls_case(
+        [fragment(name="weather"), fragment(name="time", arguments="{}"), fragment(name="time", arguments='{"a": 1}')],
+        [
+            [fragment(name="weather")],
+            [fragment(name="time", arguments="{"), fragment(arguments="}\n")],
+            [fragment(name="time", arguments='{"a": 1}')],
+        ],
+        [call("call-c-1-0"), call("call-c-1-1", "time"), call("call-c-1-2", "time", {"a": 1})],
+    ),
+    "index shared under different ids": calls_case(
+        TWO_CALLS,
+        [
+            [fragment(0, "a", "weather", '{"city": ')],
+            [fragment(0, arguments='"Paris"}')],
+            [fragment(0, "b", "weather", '{"city": ')],
+            [fragment(0, arguments='"Rome"}')],
+        ],
+        TWO_CALLS_CONTENT,
+    ),
+    "index shared without ids": calls_case(
+        [fragment(name="weather", arguments=PARIS), fragment(name="time", arguments={}), fragment(name="zone")],
+        [
+            [fragment(0, "", "weather", PARIS), fragment(0, "", "time", {}), fragment(0, "", "zone", "")],
+        ],
+        [call("call-c-1-0", arguments={"city": "Paris"}), call("call-c-1-1", "time"), call("call-c-1-2", "zone")],
+    ),
+    "fragments told by id": calls_case(
+        TWO_CALLS,
+        [
+            [fragment(None, "a", "weather", ""), fragment(None, "b", "weather", "")],
+            [fragment(None, "a", arguments=PARIS), fragment(None, "b", arguments=ROME)],
+        ],
+        TWO_CALLS_CONTENT,
+    ),
+    "name and id repeated": calls_case(
+        TWO_CALLS[:1],
+        [
+            [fragment(0, "a", "weather", '{"city": ')],
+            [fragment(0, "a", "weather", '"Paris"}')],
+            [fragment(0, "a", "weather", "")],
+        ],
+        TWO_CALLS_CONTENT[:1],
+    ),
+    "name repeated, without an id": calls_case(
+        [fragment(name="weather", arguments='{"a": {}, "b": {}}')],
+        [
+            [fragment(0, None, "weather", "")],
+            [fragment(0, None, "weather", '{"a": {}')],
+            [fragment(0, None, "weather", ', "b": {}}')],
+            [fragment(0, None, "weather", "\n")],
+        ],
+        [call("call-c-1-0", arguments={"a": {}, "b": {}})],
+    ),
+    "name in pieces, after the arguments": calls_case(
+        [TWO_CALLS[0] | SIGNED],
+        [
+            [fragment(0, "a", None, '{"city": ', **SIGNED)],
+            [fragment(0, None, "wea", '"Paris')],
+            [fragment(0, None, "ther", '"}')],
+        ],
+        [call("a", arguments={"city": "Paris"}, extra=SIGNED)],
+    ),
+    "empty id after the real one": calls_case(
+        TWO_CALLS[:1],
+        [[fragment(0, "a", "weather", '{"city": ')], [fragment(0, "", None, '"Paris"}')]],
+        TWO_CALLS_CONTENT[:1],
+    ),
+    "a new id with each fragment": calls_case(
+        TWO_CALLS[:1],
+        [[fragment(0, "a", "weather", '{"city": ')], [fragment(0, "x", None, '"Paris"')], [fragment(0, "y", "", "}")]],
+        TWO_CALLS_CONTENT[:1],
+    ),
+    "whole calls in one chunk": calls_case(
+        TWO_CALLS, [[{**TWO_CALLS[0], "index": 0}, {**TWO_CALLS[1], "index": 1}]], TWO_CALLS_CONTENT
+    ),
+    "no list": calls_case(TWO_CALLS[0], [TWO_CALLS[0]], TWO_CALLS_CONTENT[:1]),
+    **{
+        f"arguments {arguments!r}": calls_case(
+            [fragment(0, "a", "weather", type="function") | {"function": {"name": "weather", **arguments}}],
+            [[fragment(0, "a", "weather") | {"function": {"name": "weather", **arguments}}]],
+            [call("a", arguments=parsed)],
+        )
+        for arguments, parsed in [
+            ({}, {}),
+            ({"arguments": None}, {}),
+            ({"arguments": ""}, {}),
+            ({"arguments": " "}, {}),
+            ({"arguments": "null"}, {}),
+            ({"arguments": {}}, {}),
+            ({"arguments": {"city": "Zürich"}}, {"city": "Zürich"}),
+        ]
+    },
+    **{
+        f"malformed {arguments!r:.20}": calls_case(
+            [fragment(0, "a", "weather", arguments), TWO_CALLS[1]],
+            [[fragment(0, "a", "weather", arguments)], [{**TWO_CALLS[1], "index": 1}]],
+            TWO_CALLS_CONTENT[1:],
+            **malformed(arguments),
+        )
+        for arguments in ['{"city": "Par', "[1]", "Paris", [], [1], False, 7, f'{{"n": {"9" * 5000}}}', "[" * 5000]
+    },
+    "truncated": calls_case(
+        [fragment(0, "a", "weather", '{"city": "Par')],
+        [[fragment(0, "a", "weather", '{"city": ')], [fragment(0, arguments='"Par')]],
+        [],
+        finish_reason="length",
+        **malformed('{"city": "Par'),
+    ),
+    "without a name": calls_case(
+        [fragment(0, "a", "", PARIS, **SIGNED)],
+        [[fragment(0, "a", "", PARIS, **SIGNED)]],
+        [],
+        **malformed(PARIS, name="", **SIGNED),
+    ),
+    "fields of the provider": calls_case(
+        [
+            fragment(0, "a", "weather", PARIS, type="builtin") | SIGNED,
+            {"id": "b", "type": "function", "function": {"name": "weather", "arguments": ROME, "strict": True}},
+        ],
+        [
+            [fragment(0, "a", "weather", "", type="builtin") | SIGNED],
+            [fragment(0, None, None, PARIS, type="builtin")],
+            [{"id": "b", "index": 1, "function": {"name": "weather", "arguments": ROME, "strict": True}}],
+        ],
+        [
+            call("a", arguments={"city": "Paris"}, extra={"type": "builtin", **SIGNED}),
+            call("b", arguments={"city": "Rome"}, extra={"function": {"strict": True}}),
+        ],
+    ),
+    "of another kind": calls_case(
+        [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "abab"}}, "odd"],
+        [
+            [{"id": "a", "index": 0, "type": "custom", "custom": {"name": "sql", "input": "ab"}}],
+            [{"index": 0, "custom": {"input": "ab"}}, "odd"],
+        ],
+        [],
+        tool_calls=[{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "abab"}}, "odd"],
+    ),
+}
+
+COST = {"credits_used": 610, "usd_spent": 0.000305}
+LOGPROBS = {"content": [{"token": "4", "logprob": -0.1}, {"token": "4", "logprob": -0.1}], "refusal": None}
+OTHERS = {
+    "cost in the body": Case(
+        body({"content": "4"}, meta={"usage": {**COST, "tokens_used": None}, "region": "eu"}),
+        [frame({"content": "4"}), end(), {"meta": {"usage": COST, "region": "eu"}}],
+        [text("4")],
+        {"cost": COST, "meta": {"region": "eu"}},
+        headers={"x-aimlapi-credits-used": "1"},
+    ),
+    "cost in a frame with empty choices": Case(
+        None,
+        [frame({"content": "4"}), end(usage=None), {"choices": [], "usage": USAGE, "meta": {"usage": COST}}],
+        [text("4")],
+        {"cost": COST},
+    ),
+    "cost on the last frame with a choice": Case(
+        None, [frame({"content": "4"}), end(meta={"usage": COST})], [text("4")], {"cost": COST}
+    ),
+    "cost in the headers": Case(
+        body({"content": "4"}, meta={"usage": None}),
+        [frame({"content": "4"}), end(meta={"usage": None})],
+        [text("4")],
+        {"cost": COST},
+        headers=COST_HEADERS,
+    ),
+    "odd cost in the headers": Case(
+        body({"content": "4"}, meta="eu"),
+        [frame({"content": "4"}), end(meta="eu")],
+        [text("4")],
+        {"cost": {"usd_spent": "free"}, "meta": "eu"},
+        headers={"x-aimlapi-usd-spent": "free"},
+    ),
+    "later null usage": Case(
+        None,
+        [
+            frame({"content": "4"}, usage={"total_tokens": 7}),
+            end(),
+            frame({}, usage=None),
+            {"choices": None, "usage": None},
+        ],
+        [text("4")],
+        {"usage": {**USAGE}},
+    ),
+    "usage in pieces": Case(
+        None,
+        [
+            frame({"content": "4"}, usage={"prompt_tokens": 3, "total_tokens": 3}),
+            end(usage={"total_tokens": 8, "cost": None}),
+        ],
+        [text("4")],
+        {"usage": {"prompt_tokens": 3, "total_tokens": 8, "cost": None}},
+    ),
+    "no usage": Case(
+        body({"content": "4"}, usage=None), [frame({"content": "4"}), end(usage=None)], [text("4")], {"usage": None}
+    ),
+    "refusal": Case(
+        body({"content": None, "refusal": "I won't, won't."}),
+        [frame({"refusal": "I "}), frame({"refusal": "won't, "}), frame({"refusal": "won't."}), end()],
+        [],
+        {"refusal": "I won't, won't.", "finish_reason": "content_filter", "native_finish_reason": "stop"},
+    ),
+    "images": Case(
+        body({"content": "", "images": [PNG, REMOTE, PNG["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
+        [
+            frame({"images": [PNG, REMOTE]}),
+            frame({"images": [PNG["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
+            end(),
+        ],
+        [image(index=0), image()],
+        {"images": [REMOTE, {"url": "data:image/png;base64,%"}]},
+    ),
+    "images told again": Case(
+        body({"content": "4", "images": [{"image_url": PNG["image_url"]["url"]}]}),
+        [
+            frame({"images": [{"image_url": PNG["image_url"]["url"]}]}),
+            frame({"content": "4", "images": [{"image_url": PNG["image_url"]["url"]}]}),
+            end(),
+        ],
+        [text("4"), image()],
+    ),
+    "content in parts": Case(
+        body(
+            {
+                "content": [
+                    {"type": "text", "text": "2+2"},
+                    {"type": "text", "text": "=4", "cited": [1]},
+                    PNG,
+                    REMOTE,
+                    "!",
+                    {"type": "x", "text": "y"},
+                ]
+            }
+        ),
+        [
+            frame({"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]}),
+            frame({"content": [PNG, REMOTE, "!"]}),
+            frame({"content": {"type": "x", "text": "y"}}),
+            end(),
+        ],
+        [text("2+2=4!"), image(index=0)],
+        {"content": [{"cited": [1]}, {"type": "x", "text": "y"}], "images": [REMOTE]},
+    ),
+    "audio": Case(
+        body({"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}}),
+        [
+            frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
+            frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
+            frame({"audio": {"expires_at": 9, "data": None}}),
+            end(),
+        ],
+        [],
+        {"audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
+    ),
+    "logprobs": Case(
+        body({"content": "44"}, choice={"logprobs": LOGPROBS}),
+        [
+            frame({"content": "4"}, choice={"logprobs": {"content": LOGPROBS["content"][:1], "refusal": None}}),
+            frame({"content": "4"}, choice={"logprobs": {"content": LOGPROBS["content"][1:], "refusal": None}}),
+            end(),
+        ],
+        [text("44")],
+        {"logprobs": LOGPROBS},
+    ),
+    "odd logprobs": Case(
+        body({"content": "4"}, choice={"logprobs": "none"}),
+        [frame({"content": "4"}, choice={"logprobs": "none"}), end()],
+        [text("4")],
+        {"logprobs": "none"},
+    ),
+    "fields at all levels": Case(
+        body(
+            {"content": "4", "zero": 0, "no": False, "at": "message", "encrypted_content": "djHC", "list": [1, 2, 3]},
+            "eos",
+            choice={"flag": 0, "at": "choice", "citations": ["c"], "native_finish_reason": "STOP", "obfuscation": "x"},
+            at="top",
+            provider="p",
+            citations=["t"],
+            search_results=[{"url": "u"}],
+            service_tier="default",
+            system_fingerprint="fp",
+            request_id="r",
+            base_resp={"status_code": 0, "status_msg": ""},
+            created=1,
+        ),
+        [
+            frame(
+                {"content": "4", "zero": 0, "at": "message", "encrypted_content": "dj", "list": [1]},
+                provider="p",
+                created=1,
+            ),
+            frame({"no": False, "at": "message", "encrypted_content": "HC", "list": [2, 3]}, citations=["t"]),
+            end(
+                "eos",
+                choice={
+                    "flag": 0,
+                    "at": "choice",
+                    "citations": ["c"],
+                    "native_finish_reason": "STOP",
+                    "obfuscation": "x",
+                },
+                at="top",
+                search_results=[{"url": "u"}],
+                service_tier="default",
+                system_fingerprint="fp",
+                request_id="r",
+                base_resp={"status_code": 0, "status_msg": ""},
+            ),
+        ],
+        [text("4")],
+        {
+            "zero": 0,
+            "no": False,
+            "at": "message",
+            "encrypted_content": "djHC",
+            "list": [1, 2, 3],
+            "flag": 0,
+            "citations": ["c"],
+            "native_finish_reason": "STOP",
+            "provider": "p",
+            "search_results": [{"url": "u"}],
+            "service_tier": "default",
+            "system_fingerprint": "fp",
+            "request_id": "r",
+            "base_resp": {"status_code": 0, "status_msg": ""},
+            "created": 1,
+        },
+    ),
+    "fields told again and again": Case(
+        body({"content": "44", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]),
+        [
+            frame({"content": "4", "name": "MiniMax AI", "annotations": [{"url": "u"}]}, citations=["t"]),
+            frame({"content": "4", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]),
+            end(citations=["t"]),
+        ],
+        [text("44")],
+        {"name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}], "citations": ["t"]},
+    ),
+    "nothing worth keeping": Case(
+        body(
+            {
+                "content": "4",
+                "role": "assistant",
+                "refusal": None,
+                "audio": {},
+                "annotations": [],
+                "tool_calls": None,
+                "images": [],
+            },
+            choice={"logprobs": None},
+            obfuscation="xY",
+            service_tier=None,
+            system_fingerprint="",
+        ),
+        [
+            frame(
+                {"content": "4", "role": "assistant", "refusal": None, "obfuscation": "x"},
+                obfuscation="xY",
+                service_tier=None,
+            ),
+            frame(
+                {"audio": {}, "annotations": [], "tool_calls": [], "images": []},
+                choice={"logprobs": None},
+                obfuscation="z",
+            ),
+            end(system_fingerprint=""),
+        ],
+        [text("4")],
+    ),
+    "choice without index": Case(
+        body({"content": "4"}, choice={"index": None}),
+        [frame({"content": "4"}, choice={"index": None}), end()],
+        [text("4")],
+    ),
+    "message in delta": Case(
+        {
+            "id": "c-1",
+            "model": "m-1",
+            "choices": [{"delta": {"content": "4"}, "finish_reason": "stop"}],
+            "usage": USAGE,
+        },
+        [
+            {
+                "id": "c-1",
+                "model": "m-1",
+                "choices": [{"message": {"content": "4"}, "finish_reason": "stop"}],
+                "usage": USAGE,
+            }
+        ],
+        [text("4")],
+    ),
+    "message and delta": Case(
+        body({"content": "44"}, choice={"delta": {"role": "assistant", "content": ""}}),
+        [
+            frame({"content": ""}, choice={"message": {"content": ""}}),
+            frame({"content": "4"}, choice={"message": {"content": "4"}}),
+            frame({"content": "4"}, choice={"message": {"content": "44"}}),
+            frame({"content": ""}, "stop", choice={"message": {"content": "44"}}, usage=USAGE),
+        ],
+        [text("44")],
+    ),
+    "message that is no object": Case(body("4"), [frame("4"), end()], [], {"message": "4"}),
+    "fields of other types": Case(
+        body({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
+        [frame({"content": 4, "audio": "AA", "citations": {"a": 1}}), end(usage="many"), {"choices": ["odd"]}],
+        [],
+        {"content": [4], "audio": "AA", "citations": {"a": 1}, "usage": "many"},
+    ),
+    "Claude's stream": Case(
+        None,
+        [
+            frame({"content": "", "role": "assistant", "refusal": None}),
+            ": ping\n\n",
+            frame({"content": "4"}, id="", model=""),
+            {**end(id=""), "object": "chat.completion.chunk"},
+            {"id": "", "choices": [{"index": 0, "finish_reason": "stop"}], "usage": None},
+        ],
+        [text("4")],
+        {"object": "chat.completion"},
+    ),
+}
+CASES = {
+    f"{group}: {name}": case
+    for group, cases in (("reasoning", REASONING), ("tool calls", TOOL_CALLS), ("others", OTHERS))
+    for name, case in cases.items()
+}

@@ -1,0 +1,302 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""However a reply is cut into frames, it stays the same, and nothing of it gets lost."""
+
+import asyncio
+import itertools
+import json
+import re
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from haystack.components.generators.utils import print_streaming_chunk
+from haystack.dataclasses import ChatMessage, StreamingChunk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from tests.recording import Recording, names
+from tests.reply_cases import MODES, PNG, REMOTE, TWO_CALLS, USAGE, Api, body, end, frame, plain, sse
+from tests.test_reply import FINISH_REASONS, ask, check_chunks
+
+THINKING = "\n<think>\r\n2 < 3 </thin> \n</think>\n\nSo <think>: 2</think> < 3.\r\n"
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_think_tags_cut_anywhere(mode: str) -> None:
+    for size in (1, 2, 3, 5):
+        for start in range(len(THINKING) if size == 5 else size):
+            cuts = [0, *range(start, len(THINKING), size), len(THINKING)]
+            pieces = [THINKING[first:last] for first, last in itertools.pairwise(cuts)]
+            [reply], chunks = await ask(mode, sse(*(frame({"content": piece}) for piece in pieces), end()))
+            assert reply.reasoning is not None
+            assert reply.reasoning.reasoning_text == "2 < 3 </thin>"
+            assert reply.text == "So <think>: 2</think> < 3.\r\n"
+            check_chunks(chunks, reply)
+
+
+def test_print_streaming_chunk(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = ({"index": index, **call} for index, call in enumerate(TWO_CALLS))
+    response = sse(
+        frame({"role": "assistant", "content": ""}),
+        frame({"reasoning": "Hm"}),
+        frame({"reasoning": "m."}),
+        frame({"content": "I "}),
+        frame({"content": "look.", "tool_calls": [first, second]}),
+        end("tool_calls"),
+        frame({}, "tool_calls"),
+    )
+
+    Api(response).generator().run("Hi", streaming_callback=print_streaming_chunk)
+
+    assert capsys.readouterr().out == (
+        "[REASONING]\nHmm.\n\n[ASSISTANT]\nI look."
+        '\n\n[TOOL CALL]\nTool: weather \nArguments: {"city": "Paris"}'
+        '\n\n[TOOL CALL]\nTool: weather \nArguments: {"city": "Rome"}\n\n'
+    )
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_chunks(mode: str) -> None:
+    logprobs = {"content": [{"token": "I look.", "logprob": -0.1}]}
+    delta = {"content": "I look.", "reasoning": "Hm", "tool_calls": [{"index": 3, **TWO_CALLS[0]}]}
+    response = sse(frame(delta, "tool_use", choice={"logprobs": logprobs}), {"choices": [], "usage": USAGE})
+
+    _, chunks = await ask(mode, response)
+
+    meta = {"model": "m-1", "index": 0, "tool_calls": None, "finish_reason": None, "usage": None, "logprobs": logprobs}
+    reasoning = {"reasoning_text": "Hm", "extra": {}}
+    arguments = {"index": 0, "tool_name": "weather", "arguments": '{"city": "Paris"}', "id": "a", "extra": None}
+    ending = {**meta, "tool_calls": delta["tool_calls"], "finish_reason": "tool_calls"}
+    assert [received(chunk) for chunk in chunks] == [
+        chunk_dict(meta, reasoning=reasoning, index=0, start=True),
+        chunk_dict(meta, content="I look.", index=1, start=True),
+        chunk_dict(ending, tool_calls=[arguments], index=2, start=True, finish_reason="tool_calls"),
+        chunk_dict({"model": "m-1", "usage": USAGE}),
+    ]
+
+
+def received(chunk: StreamingChunk) -> dict[str, Any]:
+    data = chunk.to_dict()
+    del data["component_info"], data["meta"]["received_at"]
+    return data
+
+
+def chunk_dict(meta: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    empty = dict.fromkeys(("index", "tool_calls", "tool_call_result", "finish_reason", "reasoning"))
+    return {"content": "", "meta": meta, "start": False, **empty, **fields}
+
+
+PIECE = "0123456789"
+DELTAS = {
+    "text": {"content": PIECE},
+    "think tags": {"content": f"<think>{PIECE}"},
+    "reasoning": {"reasoning_content": PIECE},
+    "reasoning details": {"reasoning_details": [{"type": "reasoning.text", "text": PIECE, "index": 0}]},
+    "arguments": {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": PIECE}}]},
+    "a field told again": {"name": PIECE, "list": [PIECE], "role": "assistant", "obfuscation": PIECE},
+}
+
+
+@pytest.mark.parametrize("name", DELTAS)
+def test_a_long_stream_keeps_nothing_but_its_text(name: str) -> None:
+    held = bytes_held(DELTAS[name], 3000) - bytes_held(DELTAS[name], 1000)
+    assert held / 2000 < 20 + len(PIECE)
+
+
+def bytes_held(delta: dict[str, Any], count: int) -> int:
+    """What the generator holds when the last of so many frames has come."""
+    event = f"data: {json.dumps(frame(delta))}\n\n".encode()
+    held = []
+
+    def events() -> Iterator[bytes]:
+        yield from itertools.repeat(event, count)
+        held.append(tracemalloc.get_traced_memory()[0])
+        yield f"data: {json.dumps(end())}\n\n".encode()
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=events())
+
+    generator = AIMLAPIChatGenerator(http_client_kwargs={"transport": httpx2.MockTransport(answer)})
+    tracemalloc.start()
+    try:
+        generator.run("Hi", streaming_callback=lambda chunk: None)
+    finally:
+        tracemalloc.stop()
+    return held[0]
+
+
+JSON = st.recursive(
+    st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(min_size=1),
+    lambda children: (
+        st.lists(children, min_size=1, max_size=3)
+        | st.dictionaries(st.text(min_size=1), children, min_size=1, max_size=3)
+    ),
+    max_leaves=4,
+)
+WORDS = st.text(alphabet="<>/think \r\n{}äb😀", min_size=1).filter(str.strip)
+FIELDS = [st.dictionaries(st.sampled_from([f"{level}_a", f"{level}_b"]), JSON.filter(bool)) for level in "123"]
+CALL = st.fixed_dictionaries(
+    {"function": st.fixed_dictionaries({"name": WORDS, "arguments": st.dictionaries(st.text(), JSON, max_size=2)})},
+    optional={"extra_content": st.dictionaries(WORDS, JSON, min_size=1, max_size=1)},
+)
+MESSAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "reasoning_content": WORDS,
+        "reasoning": WORDS,
+        "reasoning_details": WORDS.map(lambda words: [{"type": "reasoning.text", "text": words, "index": 0}]),
+        "content": WORDS | st.tuples(WORDS, WORDS).map(lambda words: f"<think>{words[0]}</think>{words[1]}"),
+        "refusal": WORDS,
+        "tool_calls": st.lists(CALL, min_size=1, max_size=3),
+        "images": st.just([PNG, REMOTE]),
+    },
+)
+
+
+@st.composite
+def cuts(draw: st.DrawFn, value: str) -> list[str]:
+    places = sorted({0, *draw(st.lists(st.integers(0, len(value)), max_size=8)), len(value)})
+    return [value[first:last] for first, last in itertools.pairwise(places)]
+
+
+@st.composite
+def deltas(draw: st.DrawFn, name: str, value: Any) -> list[Any]:
+    """A field of a message in pieces: texts anywhere, tool calls in their arguments."""
+    if isinstance(value, str):
+        return [{name: piece} for piece in draw(cuts(value))]
+    if name == "reasoning_details":
+        return [{name: [{**value[0], "text": piece}]} for piece in draw(cuts(value[0]["text"]))]
+    if name != "tool_calls":
+        return [{name: value}]
+    first = [{**call, "function": {**call["function"], "arguments": ""}} for call in value]
+    pieces = [[{"function": {"arguments": piece}} for piece in draw(cuts(c["function"]["arguments"]))] for c in value]
+    indexed = [[{"index": index, **fragment} for fragment in track] for index, track in enumerate(pieces)]
+    starts = [{"index": index, **fragment} for index, fragment in enumerate(first)]
+    return [{name: [fragment]} for fragment in [*starts, *draw(shuffled(indexed))]]
+
+
+@st.composite
+def shuffled(draw: st.DrawFn, tracks: list[list[Any]]) -> list[Any]:
+    """All items of all tracks, those of a track in their order."""
+    items = []
+    while tracks := [track for track in tracks if track]:
+        track = draw(st.sampled_from(tracks))
+        items.append(track[0])
+        tracks = [other[1:] if other is track else other for other in tracks]
+    return items
+
+
+@st.composite
+def completions(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A completion, and the frames of a stream that says the same."""
+    message = draw(MESSAGES)
+    for number, call in enumerate(message.get("tool_calls", ())):
+        call |= {"id": f"call-{number}", "type": "function"}
+        call["function"]["arguments"] = json.dumps(call["function"]["arguments"])
+    of_message, of_choice, of_top = map(draw, FIELDS)
+    finish_reason = draw(st.sampled_from(["stop", "end_turn", "max_tokens", "tool_calls", "SAFETY"]))
+    tracks = [draw(deltas(name, value)) for name, value in message.items()]
+    frames: list[dict[str, Any]] = []
+    for delta in draw(shuffled([*tracks, [of_message]])):
+        if frames and not frames[-1].keys() & delta.keys() and draw(st.booleans()):
+            frames[-1] = {**frames[-1], **delta}
+        else:
+            frames.append(delta)
+    return (
+        body({**message, **of_message}, finish_reason, choice=of_choice, **of_top),
+        [*map(frame, frames), end(finish_reason, choice=of_choice, **of_top)],
+    )
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+@settings(max_examples=60, deadline=None)
+@given(completion=completions())
+def test_any_cut_gives_the_same_reply(mode: str, completion: Any) -> None:
+    whole, frames = completion
+
+    [expected], _ = asyncio.run(ask(mode.removesuffix(" streamed"), plain(whole)))
+    [reply], chunks = asyncio.run(ask(mode, sse(*frames)))
+
+    assert reply == expected
+    assert lost(whole, [reply]) == []
+    shown = "".join(chunk.reasoning.reasoning_text for chunk in chunks if chunk.reasoning)
+    assert bool(shown.strip()) is bool(reply.reasoning)
+    check_chunks(chunks, reply, shown)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("name", [*names("dialect_*"), *names("stream_*")])
+async def test_no_leaf_of_a_recording_is_lost(name: str, mode: str) -> None:
+    response = Recording(name).exchanges[0]["response"]
+    if "json" in response:
+        sent = response["json"]
+        answers = {mode: plain(sent), f"{mode} streamed": plain(sent)}
+    else:
+        sent = together(response["sse"])
+        answers = {f"{mode} streamed": sse(*response["sse"], end="")}
+
+    for answer_mode, answer in answers.items():
+        answered, _ = await ask(answer_mode, answer)
+        assert lost(sent, answered) == []
+
+
+def together(events: list[str]) -> dict[str, Any]:
+    """The frames of a stream, naively: the last word at the top level, all choices, and the content in one."""
+    frames = [json.loads(event.removeprefix("data: ")) for event in events if event.startswith("data: {")]
+    top: dict[str, Any] = {}
+    for part in frames:
+        top |= {name: value for name, value in part.items() if value}
+    choices = [choice for part in frames for choice in part.get("choices", ())]
+    written = [choice["delta"].pop("content", None) or "" for choice in choices if "delta" in choice]
+    return {**top, "choices": choices, "content": "".join(written)}
+
+
+# What these say is said by the class of an object or by its place, or is padding.
+STRUCTURE = {("tool_calls", "type"), ("tool_calls", "index"), ("images", "type"), ("obfuscation",)}
+# Strings that a reply holds in one with others, or without the tags and the head of a data URL.
+WRITTEN = {"content", "text", "summary", "reasoning", "reasoning_content", "refusal", "url"}
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values in a JSON object that are worth keeping, and the keys that lead to them."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from leaves(item, (*path, name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item, path)
+    elif value not in (None, ""):
+        yield path, value
+
+
+def lost(sent: dict[str, Any], answered: list[ChatMessage]) -> list[Any]:
+    """The leaves of a completion that its replies do not hold."""
+    data = [reply.to_dict() for reply in answered]
+    kept = {(type(value), value) for _, value in leaves(data)}
+    texts = [value for _, value in leaves(data) if isinstance(value, str)]
+    calls = [call for reply in answered for call in reply.tool_calls]
+
+    def holds(path: tuple[str, ...], leaf: Any) -> bool:
+        if path[-1] == "finish_reason":
+            meta = answered[0].meta
+            return leaf.lower() in FINISH_REASONS[meta["finish_reason"]] or leaf == meta["native_finish_reason"]
+        if path[-1] == "object":
+            return leaf.removesuffix(".chunk") == answered[0].meta["object"]
+        if path[-1] == "arguments":
+            return any(json.loads(leaf) == call.arguments for call in calls)
+        if path[-1] in WRITTEN and isinstance(leaf, str):
+            parts = re.split("^\\s*<think>|</think>|^data:image/png;base64,", leaf)
+            return all(any(part.strip() in text for text in texts) for part in parts)
+        return (type(leaf), leaf) in kept
+
+    return [
+        (path, leaf)
+        for path, leaf in leaves(sent)
+        if path[-2:] not in STRUCTURE and path[-1:] not in STRUCTURE and not holds(path, leaf)
+    ]
