@@ -286,7 +286,7 @@ def lost(sent: dict[str, Any], answered: list[ChatMessage]) -> list[Any]:
         if path[-1] == "finish_reason":
             meta = answered[0].meta
             return leaf.lower() in FINISH_REASONS[meta["finish_reason"]] or leaf == meta["native_finish_reason"]
-        if path[-1] == "object":
+        if path == ("object",):
             return leaf.removesuffix(".chunk") == answered[0].meta["object"]
         if path[-1] == "arguments":
             return any(json.loads(leaf) == call.arguments for call in calls)
