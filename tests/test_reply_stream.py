@@ -131,19 +131,20 @@ def bytes_held(delta: dict[str, Any], count: int) -> int:
     return held[0]
 
 
+# No name that the API knows.
+NAMES = st.text(alphabet="xyz_ ä😀", min_size=1)
 JSON = st.recursive(
     st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(min_size=1),
     lambda children: (
-        st.lists(children, min_size=1, max_size=3)
-        | st.dictionaries(st.text(min_size=1), children, min_size=1, max_size=3)
+        st.lists(children, min_size=1, max_size=3) | st.dictionaries(NAMES, children, min_size=1, max_size=3)
     ),
     max_leaves=4,
 )
 WORDS = st.text(alphabet="<>/think \r\n{}äb😀", min_size=1).filter(str.strip)
 FIELDS = [st.dictionaries(st.sampled_from([f"{level}_a", f"{level}_b"]), JSON.filter(bool)) for level in "123"]
 CALL = st.fixed_dictionaries(
-    {"function": st.fixed_dictionaries({"name": WORDS, "arguments": st.dictionaries(st.text(), JSON, max_size=2)})},
-    optional={"extra_content": st.dictionaries(WORDS, JSON, min_size=1, max_size=1)},
+    {"function": st.fixed_dictionaries({"name": WORDS, "arguments": st.dictionaries(NAMES, JSON, max_size=2)})},
+    optional={"extra_content": st.dictionaries(NAMES, JSON, min_size=1, max_size=1)},
 )
 MESSAGES = st.fixed_dictionaries(
     {},

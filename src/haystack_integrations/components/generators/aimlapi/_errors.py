@@ -93,9 +93,12 @@ def is_error(body: Any) -> bool:
     :param body: The decoded body.
     :returns: True if it reports an error, or is not a JSON object.
     """
+    if not isinstance(body, Mapping):
+        return True
+    base_resp = body.get("base_resp")
     return (
-        not isinstance(body, Mapping)
-        or bool(body.get("error"))
+        bool(body.get("error"))
+        or (not body.get("choices") and isinstance(base_resp, Mapping) and bool(base_resp.get("status_code")))
         or body.get("type") in ("error", "response.failed")
         or ("choices" not in body and "message" in body and bool(body.keys() & {"statusCode", "requestId"}))
     )
