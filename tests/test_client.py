@@ -1,0 +1,814 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""How clients are made, configured and closed, with real sockets."""
+
+import asyncio
+import gc
+import json
+import logging
+import multiprocessing
+import pickle
+import re
+import ssl
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from copy import deepcopy
+from typing import Any
+
+import httpx
+import httpx2
+import openai
+import pytest
+from haystack import Pipeline
+from haystack.utils import Secret
+
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+
+from .fault_server import (
+    ASYNC,
+    ASYNC_STREAMED,
+    HELLO,
+    HELLO_STREAM,
+    MODES,
+    PATIENCE,
+    SYNC,
+    Connection,
+    FaultServer,
+    Mode,
+    chunk,
+    drop,
+    frame,
+    plain,
+    serving,
+    stall,
+    stream_head,
+)
+
+ALL_MODES = pytest.mark.parametrize("mode", MODES, ids=str)
+LEGACY = {"limits": httpx.Limits()}
+
+
+def hello(mode: Mode) -> bytes:
+    return HELLO_STREAM if mode.streamed else HELLO
+
+
+def openai_client(generator: AIMLAPIChatGenerator, mode: Mode) -> Any:
+    """The client that the component makes in this mode."""
+    if not mode.asynchronous:
+        generator.warm_up()
+        return generator.client
+    asyncio.run(generator.warm_up_async())
+    return generator.async_client
+
+
+# Environment
+
+
+@ALL_MODES
+def test_openai_environment_has_no_effect(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer(hello(mode)) as elsewhere, serving(hello(mode)) as (server, generator):
+        mode.complete(generator)
+        for name, value in {
+            "OPENAI_API_KEY": "openai-key",
+            "OPENAI_ADMIN_KEY": "openai-admin-key",
+            "OPENAI_ORG_ID": "openai-org",
+            "OPENAI_PROJECT_ID": "openai-project",
+            "OPENAI_WEBHOOK_SECRET": "openai-webhook",
+            "OPENAI_BASE_URL": elsewhere.url,
+            "OPENAI_CUSTOM_HEADERS": "X-Openai-Custom: openai-header\nAuthorization: Bearer openai-token",
+            "OPENAI_TIMEOUT": "0.000001",
+            "OPENAI_MAX_RETRIES": "0",
+        }.items():
+            monkeypatch.setenv(name, value)
+        with closing(AIMLAPIChatGenerator(api_base_url=server.url, model="openai/gpt-4o")) as generator_then:
+            mode.complete(generator_then)
+        assert elsewhere.requests == []
+        before, after = server.requests
+        assert after.headers == before.headers
+        assert after.json == before.json
+        assert after.headers["authorization"] == "Bearer test-key"
+
+
+@ALL_MODES
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("value", [None, "", "\n"])
+def test_missing_key_is_named(mode: Mode, strict: bool, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "openai-key")
+    monkeypatch.delenv("AIMLAPI_API_KEY")
+    if value is not None:
+        monkeypatch.setenv("AIMLAPI_API_KEY", value)
+    key = Secret.from_env_var("AIMLAPI_API_KEY", strict=strict)
+    with serving(hello(mode), api_key=key) as (server, generator):
+        with pytest.raises(ValueError, match="AIMLAPI_API_KEY"):
+            mode.complete(generator)
+        assert server.connections == 0
+
+
+@ALL_MODES
+def test_line_break_after_the_key_is_cut_off(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMLAPI_API_KEY", " test-key\n")
+    with serving(hello(mode)) as (server, generator):
+        mode.complete(generator)
+        assert server.requests[0].headers["authorization"] == "Bearer test-key"
+
+
+@pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very\x00secret", "sk-verysécret"])
+def test_key_that_cannot_be_sent_is_not_quoted(key: str) -> None:
+    generator = AIMLAPIChatGenerator(api_key=Secret.from_token(key))
+    with pytest.raises(ValueError, match=r"^The API key contains characters that no HTTP header can carry") as caught:
+        generator.warm_up()
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("AIMLAPI_TIMEOUT", "soon", "a number of seconds"),
+        ("AIMLAPI_TIMEOUT", "nan", "a number of seconds"),
+        ("AIMLAPI_TIMEOUT", "inf", "a number of seconds"),
+        ("AIMLAPI_TIMEOUT", "-1", "a number of seconds"),
+        ("AIMLAPI_MAX_RETRIES", "often", "a whole number"),
+        ("AIMLAPI_MAX_RETRIES", "2.5", "a whole number"),
+        ("AIMLAPI_MAX_RETRIES", "-1", "a whole number"),
+    ],
+)
+def test_number_that_is_none_names_the_variable(
+    mode: Mode, name: str, value: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"^The environment variable {name} must be {kind}, got '{value}'.$"):
+        openai_client(AIMLAPIChatGenerator(), mode)
+
+
+# Settings of the HTTP client
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@pytest.mark.parametrize(
+    ("variable", "settings", "expected"),
+    [
+        (None, {}, {"connect": 5.0, "read": 600, "write": 600, "pool": 600}),
+        ("", {}, {"connect": 5.0, "read": 600, "write": 600, "pool": 600}),
+        ("50", {}, {"connect": 50, "read": 50, "write": 50, "pool": 50}),
+        ("50", {"http_client_kwargs": {"timeout": 40}}, {"connect": 40, "read": 40, "write": 40, "pool": 40}),
+        (None, {"http_client_kwargs": {"timeout": None}}, {"connect": None, "read": None, "write": None, "pool": None}),
+        (
+            None,
+            {"http_client_kwargs": {"timeout": httpx.Timeout(40, connect=4)}},
+            {"connect": 4, "read": 40, "write": 40, "pool": 40},
+        ),
+        (
+            None,
+            {"http_client_kwargs": {"timeout": httpx2.Timeout(40, connect=4)}},
+            {"connect": 4, "read": 40, "write": 40, "pool": 40},
+        ),
+        (
+            "50",
+            {"http_client_kwargs": {"timeout": 40}, "timeout": 30},
+            {"connect": 30, "read": 30, "write": 30, "pool": 30},
+        ),
+        ("50", {"http_client_kwargs": LEGACY, "timeout": 30}, {"connect": 30, "read": 30, "write": 30, "pool": 30}),
+        (None, {"http_client_kwargs": LEGACY}, {"connect": 5.0, "read": 600, "write": 600, "pool": 600}),
+    ],
+)
+def test_timeout(
+    mode: Mode, variable: str | None, settings: dict[str, Any], expected: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("AIMLAPI_TIMEOUT", variable)
+    sent: list[Any] = []
+
+    async def see(request: Any) -> None:
+        sent.append(request.extensions["timeout"])
+
+    hook = see if mode.asynchronous else lambda request: sent.append(request.extensions["timeout"])
+    http_client_kwargs = {**settings.get("http_client_kwargs", {}), "event_hooks": {"request": [hook]}}
+    with serving(HELLO, **{**settings, "http_client_kwargs": http_client_kwargs}) as (_, generator):
+        mode.complete(generator)
+        mode.complete(generator, generation_kwargs={"timeout": 7})
+    assert sent == [expected, {"connect": 7, "read": 7, "write": 7, "pool": 7}]
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@pytest.mark.parametrize(
+    ("variable", "settings", "expected"), [(None, {}, 5), ("0", {}, 0), ("9", {}, 9), ("9", {"max_retries": 2}, 2)]
+)
+def test_max_retries(
+    mode: Mode, variable: str | None, settings: dict[str, Any], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("AIMLAPI_MAX_RETRIES", variable)
+    with serving(plain(b"", 503, retry_after_ms="1"), **settings) as (server, generator):
+        with pytest.raises(openai.InternalServerError):
+            mode.complete(generator)
+        assert len(server.requests) == 1 + expected
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@pytest.mark.parametrize(
+    "http_client_kwargs",
+    [None, {}, {"verify": False}, {"limits": {"max_connections": 7}}, {"limits": httpx2.Limits(max_connections=7)}],
+)
+def test_client_is_of_the_sdks_own_class(mode: Mode, http_client_kwargs: dict[str, Any] | None) -> None:
+    own = openai.AsyncOpenAI if mode.asynchronous else openai.OpenAI
+    with closing(AIMLAPIChatGenerator(http_client_kwargs=http_client_kwargs)) as generator:
+        client = openai_client(generator, mode)._client
+    default = own(api_key="key")
+    ours, theirs = client, default._client
+    assert isinstance(ours, httpx2.AsyncClient if mode.asynchronous else httpx2.Client)
+    assert ours.follow_redirects == theirs.follow_redirects
+    assert ours.timeout == theirs.timeout
+    assert ours.trust_env == theirs.trust_env
+    if not mode.asynchronous:  # The asynchronous one has a connection pool of its own: see test_pool.py.
+        pool, default_pool = ours._transport._pool, theirs._transport._pool
+        limits = (http_client_kwargs or {}).get("limits")
+        assert pool._max_connections == (7 if limits else default_pool._max_connections)
+        if not limits:
+            assert pool._max_keepalive_connections == default_pool._max_keepalive_connections
+            assert pool._keepalive_expiry == default_pool._keepalive_expiry
+        verify = (http_client_kwargs or {}).get("verify", True)
+        assert pool._ssl_context.verify_mode == (default_pool._ssl_context.verify_mode if verify else ssl.CERT_NONE)
+
+
+class LegacyAuth(httpx.Auth):
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:
+        request.headers["X-Legacy"] = "auth"
+        yield request
+
+
+@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda mode: {"limits": httpx.Limits(max_connections=7)},
+        lambda mode: {"auth": LegacyAuth()},
+        lambda mode: {"transport": (httpx.AsyncHTTPTransport if mode.asynchronous else httpx.HTTPTransport)()},
+        lambda mode: {"mounts": {"all://": (httpx.AsyncHTTPTransport if mode.asynchronous else httpx.HTTPTransport)()}},
+        lambda mode: {"cookies": httpx.Cookies({"a": "b"})},
+    ],
+    ids=["limits", "auth", "transport", "mounts", "cookies"],
+)
+def test_objects_of_httpx_get_a_client_of_httpx(mode: Mode, make: Callable[[Mode], dict[str, Any]]) -> None:
+    http_client_kwargs = make(mode)
+    with serving(HELLO, http_client_kwargs=http_client_kwargs) as (_, generator):
+        assert mode.complete(generator).text == "Hello"
+        client = openai_client(generator, mode)._client
+        assert isinstance(client, httpx.AsyncClient if mode.asynchronous else httpx.Client)
+        assert client.follow_redirects is True
+        assert client.timeout == httpx.Timeout(600, connect=5)
+        if "limits" in http_client_kwargs:
+            assert client._transport._pool._max_connections == 7
+
+
+def test_limits_of_yaml_reach_the_client() -> None:
+    pipeline = Pipeline()
+    pipeline.add_component(
+        "llm", AIMLAPIChatGenerator(http_client_kwargs={"limits": {"max_connections": 7, "keepalive_expiry": 3}})
+    )
+    with closing(Pipeline.loads(pipeline.dumps()).get_component("llm")) as generator:
+        pool = openai_client(generator, SYNC)._client._transport._pool
+    assert (pool._max_connections, pool._keepalive_expiry) == (7, 3)
+
+
+@ALL_MODES
+def test_hooks_of_the_user_run(mode: Mode) -> None:
+    seen: list[str] = []
+
+    def on_request(request: Any) -> None:
+        request.headers["X-Hook"] = "ran"
+        seen.append("request")
+
+    def on_response(response: Any) -> None:
+        seen.append(f"response {response.status_code}")
+
+    async def on_request_async(request: Any) -> None:
+        on_request(request)
+
+    async def on_response_async(response: Any) -> None:
+        on_response(response)
+
+    hooks = (on_request_async, on_response_async) if mode.asynchronous else (on_request, on_response)
+    http_client_kwargs = {"event_hooks": {"request": [hooks[0]], "response": [hooks[1]]}}
+    answers = (plain(b"", 503, retry_after_ms="1"), hello(mode))
+    with serving(*answers, http_client_kwargs=http_client_kwargs) as (server, generator):
+        mode.complete(generator)
+        assert [request.headers["x-hook"] for request in server.requests] == ["ran", "ran"]
+    assert seen == ["request", "response 503", "request", "response 200"]
+
+
+@ALL_MODES
+def test_proxy(mode: Mode) -> None:
+    with FaultServer(hello(mode)) as proxy:
+        generator = AIMLAPIChatGenerator(
+            api_base_url="http://api.invalid/v1", http_client_kwargs={"proxy": proxy.url.removesuffix("/v1")}
+        )
+        with closing(generator):
+            assert mode.complete(generator).text == "Hello"
+        assert proxy.requests[0].target == "http://api.invalid/v1/chat/completions"
+
+
+@ALL_MODES
+def test_proxy_of_the_environment(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with FaultServer(hello(mode)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        with closing(AIMLAPIChatGenerator(api_base_url="http://api.invalid/v1")) as generator:
+            assert mode.complete(generator).text == "Hello"
+
+
+@ALL_MODES
+def test_redirects_are_followed(mode: Mode) -> None:
+    with serving(plain(b"", 307, location="/v2/chat/completions"), hello(mode)) as (server, generator):
+        assert mode.complete(generator).text == "Hello"
+        assert [request.target for request in server.requests] == ["/v1/chat/completions", "/v2/chat/completions"]
+
+
+@ALL_MODES
+def test_client_of_the_component_can_be_used_directly(mode: Mode) -> None:
+    """As tracers and users do: outside a call of the component nothing is recorded."""
+    with serving(plain(b"", 504), max_retries=3) as (server, generator):
+
+        async def main() -> None:
+            await generator.warm_up_async()
+            with pytest.raises(openai.InternalServerError):
+                await generator.async_client.models.list()
+
+        if mode.asynchronous:
+            asyncio.run(main())
+        else:
+            generator.warm_up()
+            with pytest.raises(openai.InternalServerError):
+                generator.client.models.list()
+        assert len(server.requests) == 1
+
+
+# Event loops
+
+
+@pytest.fixture
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing is logged as an error, and nothing left for the garbage collector to warn of."""
+    yield
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+LOOPS = pytest.mark.usefixtures("no_complaints")
+ASYNCHRONOUS = pytest.mark.parametrize("mode", [ASYNC, ASYNC_STREAMED], ids=str)
+KWARGS = pytest.mark.parametrize("http_client_kwargs", [None, LEGACY], ids=["httpx2", "legacy httpx"])
+
+
+@LOOPS
+@ASYNCHRONOUS
+@KWARGS
+def test_event_loops_in_a_row(mode: Mode, http_client_kwargs) -> None:
+    with serving(hello(mode), http_client_kwargs=http_client_kwargs) as (server, generator):
+        for count in range(1, 6):
+            assert mode.complete(generator).text == "Hello"
+            assert server.all_disconnected()
+            assert server.connections == count
+
+
+@LOOPS
+@ASYNCHRONOUS
+@KWARGS
+def test_event_loops_at_once(mode: Mode, http_client_kwargs) -> None:
+    threads, calls = 4, 5
+    together = threading.Barrier(threads)
+
+    async def main() -> list[str | None]:
+        texts = []
+        for _ in range(calls):
+            await asyncio.to_thread(together.wait, PATIENCE)
+            texts.append((await mode.complete_async(generator)).text)
+        return texts
+
+    with serving(hello(mode), http_client_kwargs=http_client_kwargs) as (server, generator):
+        with ThreadPoolExecutor(threads) as pool:
+            results = [future.result() for future in [pool.submit(asyncio.run, main()) for _ in range(threads)]]
+        assert results == [["Hello"] * calls] * threads
+        assert server.all_disconnected()
+        assert server.connections == threads
+
+
+@LOOPS
+@ASYNCHRONOUS
+def test_loop_within_a_loop(mode: Mode) -> None:
+    """As in Jupyter: while one event loop runs, code of its thread runs another, in a thread or where it is."""
+
+    def nested() -> str | None:
+        # What nest_asyncio does: the running loop steps aside for another one in the same thread.
+        running = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            return mode.complete(generator).text
+        finally:
+            asyncio._set_running_loop(running)
+
+    async def main() -> list[str | None]:
+        texts = [(await mode.complete_async(generator)).text]
+        texts.append(nested())
+        texts.append((await asyncio.to_thread(mode.complete, generator)).text)
+        texts.append(SYNC.complete(generator).text if not mode.streamed else "Hello")
+        texts.append((await mode.complete_async(generator)).text)
+        return texts
+
+    with serving(hello(mode)) as (server, generator):
+        assert asyncio.run(main()) == ["Hello"] * 5
+        generator.close()
+        assert server.all_disconnected()
+
+
+@LOOPS
+def test_coroutine_is_stepped_within_its_own_loop() -> None:
+    """Re-entrance into the very same loop: a callback drives another task of it to its end."""
+
+    async def main() -> list[str | None]:
+        loop = asyncio.get_running_loop()
+        texts = []
+
+        def callback(chunk: Any) -> None:
+            if not texts:
+                this = asyncio.current_task()
+                task = loop.create_task(ASYNC_STREAMED.complete_async(generator))
+                asyncio.tasks._leave_task(loop, this)
+                try:
+                    while not task.done():
+                        loop._run_once()
+                finally:
+                    asyncio.tasks._enter_task(loop, this)
+                texts.append(task.result().text)
+
+        texts.append((await generator.run_async("Hi", streaming_callback=callback))["replies"][0].text)
+        return texts
+
+    with serving(HELLO_STREAM) as (server, generator):
+        assert asyncio.run(main()) == ["Hello", "Hello"]
+        assert server.all_disconnected()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_loop_closed_without_a_shutdown_is_let_go() -> None:
+    with serving(HELLO) as (server, generator):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(ASYNC.complete_async(generator)).text == "Hello"
+        loop.close()
+        del loop
+        assert ASYNC.complete(generator).text == "Hello"
+        gc.collect()
+        assert server.all_disconnected()
+
+
+@LOOPS
+@ALL_MODES
+@KWARGS
+# The garbage collector finalizes asyncio's transports, which warn, in the same pass as what would have closed them.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_dropped_component_leaves_no_connection(mode: Mode, http_client_kwargs) -> None:
+    with FaultServer(hello(mode)) as server:
+
+        async def main() -> None:
+            generator = AIMLAPIChatGenerator(api_base_url=server.url, http_client_kwargs=http_client_kwargs)
+            if mode.asynchronous:
+                await mode.complete_async(generator)
+            else:
+                mode.complete(generator)
+            assert server.open == 1
+            del generator
+            gc.collect()
+            async with asyncio.timeout(PATIENCE):
+                while server.open:
+                    await asyncio.sleep(0.001)
+
+        asyncio.run(main())
+
+
+@LOOPS
+@pytest.mark.parametrize("close", ["close", "close_async"])
+def test_close_and_use_again(close: str) -> None:
+    async def main() -> None:
+        for count in (1, 2, 3):
+            reply = await ASYNC.complete_async(generator) if close == "close_async" else SYNC.complete(generator)
+            assert reply.text == "Hello"
+            assert (server.open, server.connections) == (1, count)
+            for _ in range(2):
+                if close == "close_async":
+                    await generator.close_async()
+                else:
+                    generator.close()
+            assert server.all_disconnected()
+            assert generator.client is generator.async_client is None
+
+    with serving(HELLO) as (server, generator):
+        asyncio.run(main())
+
+
+@LOOPS
+def test_client_that_the_user_closed_is_made_anew() -> None:
+    async def main() -> None:
+        await ASYNC.complete_async(generator)
+        await generator.async_client.close()
+        await ASYNC.complete_async(generator)
+
+    with serving(HELLO) as (server, generator):
+        asyncio.run(main())
+        assert server.connections == 2
+
+
+@LOOPS
+@ASYNCHRONOUS
+@KWARGS
+def test_call_of_another_loop_survives_close_async(mode: Mode, http_client_kwargs) -> None:
+    gate = threading.Event()
+
+    def wait(connection: Connection) -> None:
+        gate.wait(PATIENCE)
+
+    whole = hello(mode)
+    begun = whole[: whole.index(b"Hel")]
+
+    async def close() -> None:
+        await generator.close_async()
+
+    async def other() -> str | None:
+        reply = await mode.complete_async(generator)
+        async with asyncio.timeout(PATIENCE):
+            while server.open:
+                await asyncio.sleep(0.001)
+        return reply.text
+
+    answer = (begun, wait, whole[len(begun) :])
+    with (
+        serving(answer, http_client_kwargs=http_client_kwargs) as (server, generator),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        call = pool.submit(lambda: asyncio.run(other()))
+        assert server.received(1)
+        asyncio.run(close())
+        gc.collect()
+        gate.set()
+        assert call.result(PATIENCE) == "Hello"
+
+
+# Threads
+
+
+def test_first_calls_of_many_threads_make_one_client() -> None:
+    threads = 16
+    together = threading.Barrier(threads)
+
+    def first_call() -> int:
+        together.wait(PATIENCE)
+        generator.warm_up()
+        return id(generator.client)
+
+    with serving(HELLO) as (_, generator), ThreadPoolExecutor(threads) as pool:
+        clients = {future.result() for future in [pool.submit(first_call) for _ in range(threads)]}
+    assert len(clients) == 1
+
+
+def test_first_calls_of_many_tasks_make_one_client() -> None:
+    async def first_call() -> int:
+        await generator.warm_up_async()
+        return id(generator.async_client)
+
+    async def main() -> set[int]:
+        return set(await asyncio.gather(*[first_call() for _ in range(16)]))
+
+    with serving(HELLO) as (_, generator):
+        assert len(asyncio.run(main())) == 1
+
+
+# Travel
+
+
+@ALL_MODES
+@pytest.mark.parametrize("travel", [lambda it: pickle.loads(pickle.dumps(it)), deepcopy], ids=["pickle", "deepcopy"])
+def test_used_component_travels_without_clients(mode: Mode, travel: Callable[[Any], Any]) -> None:
+    with serving(hello(mode), max_retries=1, extra_headers={"X-Title": "Mine"}) as (server, generator):
+        mode.complete(generator)
+        arrived = travel(generator)
+        assert arrived.client is arrived.async_client is None
+        assert arrived.to_dict() == generator.to_dict()
+        with closing(arrived):
+            assert mode.complete(arrived).text == "Hello"
+        assert mode.complete(generator).text == "Hello"
+        assert len(server.requests) == 3
+
+
+def complete_in_worker(generator: AIMLAPIChatGenerator, mode: Mode) -> str | None:
+    with closing(generator):
+        return mode.complete(generator).text
+
+
+def test_used_component_works_in_a_worker_process() -> None:
+    context = multiprocessing.get_context("spawn")
+    with serving(HELLO) as (server, generator), ProcessPoolExecutor(1, mp_context=context) as pool:
+        SYNC.complete(generator)
+        ASYNC.complete(generator)
+        assert [pool.submit(complete_in_worker, generator, mode).result() for mode in (SYNC, ASYNC)] == ["Hello"] * 2
+        assert len(server.requests) == 4
+
+
+# Load
+
+
+@contextmanager
+def quick_server(answer: bytes, together: int = 1) -> Iterator[dict[str, Any]]:
+    """
+    A server for many connections: it answers as soon as this many requests are under way.
+    """
+    state: dict[str, Any] = {"requests": 0, "open": 0}
+    ready = threading.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        state["open"] += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))
+                state["requests"] += 1
+                if state["requests"] >= together:
+                    state["all"].set()
+                await state["all"].wait()
+                writer.write(answer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            state["open"] -= 1
+            writer.close()
+
+    async def main() -> None:
+        state["all"] = asyncio.Event()
+        state["stop"] = asyncio.Event()
+        state["loop"] = asyncio.get_running_loop()
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
+        state["url"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        ready.set()
+        await state["stop"].wait()
+        server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    ready.wait(PATIENCE)
+    try:
+        yield state
+    finally:
+        state["loop"].call_soon_threadsafe(state["stop"].set)
+        thread.join(PATIENCE)
+
+
+@LOOPS
+@pytest.mark.parametrize(("mode", "calls"), [(ASYNC, 500), (ASYNC_STREAMED, 64)], ids=str)
+@pytest.mark.parametrize("http_client_kwargs", [None, {"verify": False}], ids=["default", "http_client_kwargs"])
+def test_many_calls_at_once(mode: Mode, calls: int, http_client_kwargs) -> None:
+    """The server holds back all answers until all calls have arrived: the pool must have room for them."""
+
+    async def main() -> list[str | None]:
+        replies = await asyncio.gather(*[mode.complete_async(generator) for _ in range(calls)])
+        assert server["open"] == calls
+        return [reply.text for reply in replies]
+
+    with quick_server(hello(mode), together=calls) as server:
+        generator = AIMLAPIChatGenerator(
+            api_base_url=server["url"], max_retries=0, http_client_kwargs=http_client_kwargs
+        )
+        assert asyncio.run(main()) == ["Hello"] * calls
+        assert server["requests"] == calls
+
+
+@LOOPS
+def test_many_streams_of_threads_at_once() -> None:
+    with quick_server(HELLO_STREAM, together=64) as server:
+        generator = AIMLAPIChatGenerator(api_base_url=server["url"], max_retries=0)
+        with closing(generator), ThreadPoolExecutor(64) as pool:
+            replies = list(pool.map(lambda _: MODES[1].complete(generator).text, range(64)))
+        assert replies == ["Hello"] * 64
+
+
+@LOOPS
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "calls"), list(zip(MODES, [2500] * 4, strict=True)), ids=str)
+def test_ten_thousand_calls_leak_nothing(mode: Mode, calls: int) -> None:
+    def measure() -> int:
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    async def main() -> int:
+        before = 0
+        for call in range(calls):
+            if call == calls // 5:
+                before = measure()
+            reply = await mode.complete_async(generator) if mode.asynchronous else mode.complete(generator)
+            assert reply.text == "Hello"
+        grown = measure() - before
+        assert len(asyncio.all_tasks()) == 1
+        return grown
+
+    with quick_server(hello(mode)) as server:
+        with closing(AIMLAPIChatGenerator(api_base_url=server["url"])) as generator:
+            grown = asyncio.run(main())
+            assert server["requests"] == calls
+            assert server["open"] <= 1
+    assert threading.active_count() < 20
+    # One object left behind by each call would show twice over.
+    assert grown < calls * 0.4
+
+
+# Secrets
+
+KEY = "sk-0123456789abcdef"
+HEADER = "header-0123456789abcdef"
+INIT_HEADER = "init-header-0123456789abcdef"
+SECRETS = (KEY, HEADER, INIT_HEADER)
+
+
+def assert_discreet(*texts: str) -> None:
+    for text in texts:
+        assert not [secret for secret in SECRETS if secret in text]
+
+
+@contextmanager
+def secretive(*answers: Any, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[tuple[FaultServer, Any]]:
+    monkeypatch.setenv("AIMLAPI_API_KEY", KEY)
+    monkeypatch.setenv("GATEWAY_TOKEN", HEADER)
+    monkeypatch.setenv("OTHER_TOKEN", INIT_HEADER)
+    with serving(
+        *answers,
+        extra_headers={"X-Gateway-Token": Secret.from_env_var("GATEWAY_TOKEN")},
+        generation_kwargs={"extra_headers": {"X-Other-Token": Secret.from_env_var("OTHER_TOKEN")}},
+        max_retries=1,
+        **settings,
+    ) as (server, generator):
+        yield server, generator
+
+
+@ALL_MODES
+def test_secrets_are_not_told(mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        answers = (plain(b"", 503, retry_after_ms="1"), hello(mode))
+        with secretive(*answers, monkeypatch=monkeypatch) as (server, generator):
+            mode.complete(generator)
+            sent = server.requests[1].headers
+            assert (sent["authorization"], sent["x-gateway-token"], sent["x-other-token"]) == (
+                f"Bearer {KEY}",
+                HEADER,
+                INIT_HEADER,
+            )
+            pipeline = Pipeline()
+            pipeline.add_component("llm", generator)
+            assert_discreet(
+                repr(generator),
+                str(generator),
+                repr(generator.client),
+                repr(generator.async_client),
+                json.dumps(generator.to_dict()),
+                pipeline.dumps(),
+                repr(generator._get_telemetry_data()),
+                repr(pipeline),
+            )
+    assert len(caplog.records) > 10
+    assert_discreet(caplog.text)
+
+
+@ALL_MODES
+def test_secrets_that_the_server_repeats_are_hidden(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = f"What are {KEY}, {HEADER} and {INIT_HEADER}?"
+    body = {"message": said, "requestId": "req-1", "statusCode": 401}
+    for answer in (
+        plain(body, 401),
+        plain(said.encode(), 502, content_type="text/plain", retry_after_ms="1"),
+        plain(body),
+        plain(said.encode(), content_type="text/html"),
+        *([(stream_head(), frame(chunk()), frame({"error": body}))] if mode.streamed else []),
+        *([(stream_head(), frame(chunk()), frame("{" + said))] if mode.streamed else []),
+    ):
+        with caplog.at_level(logging.DEBUG), secretive(answer, monkeypatch=monkeypatch) as (_, generator):
+            with pytest.raises(openai.APIError, match=r"What are \*\*\*, \*\*\* and \*\*\*\?") as caught:
+                mode.complete(generator)
+            assert_discreet("".join(traceback.format_exception(caught.value)), repr(caught.value), caplog.text)
+
+
+@ALL_MODES
+def test_secrets_are_in_no_connection_error(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    for answer in ((drop,), (stall,)):
+        with (
+            caplog.at_level(logging.DEBUG),
+            secretive(answer, monkeypatch=monkeypatch, timeout=0.2) as (_, generator),
+            pytest.raises(openai.APIConnectionError) as caught,
+        ):
+            mode.complete(generator)
+        assert_discreet("".join(traceback.format_exception(caught.value)), caplog.text)
