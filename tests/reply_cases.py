@@ -334,6 +334,25 @@ TOOL_CALLS = {
         ],
         [call("call-c-1-0", arguments={"city": "Paris"}), call("call-c-1-1", "time"), call("call-c-1-2", "zone")],
     ),
+    "id shared under different indexes": calls_case(
+        [{**call, "id": "a"} for call in TWO_CALLS],
+        [
+            [fragment(0, "a", "weather", ""), fragment(1, "a", "weather", "")],
+            [fragment(0, "a", arguments=PARIS), fragment(1, "a", arguments=ROME)],
+        ],
+        [call("a", arguments={"city": "Paris"}), call("a", arguments={"city": "Rome"})],
+    ),
+    "index that changes": calls_case(
+        TWO_CALLS[:1],
+        [[fragment(0, "a", "weather", "")], [fragment(1, "a", arguments=PARIS)]],
+        TWO_CALLS_CONTENT[:1],
+    ),
+    "id, index and name of another type": calls_case(
+        [fragment(id_=["a"], name={"b": "c"}, arguments="{}")],
+        [[fragment([0], ["a"], {"b": "c"}, "{")], [fragment([0], arguments="}")]],
+        [],
+        **malformed("{}", ["a"], {"b": "c"}),
+    ),
     "fragments told by id": calls_case(
         TWO_CALLS,
         [

@@ -121,7 +121,9 @@ def test_line_break_after_the_key_is_cut_off(mode: Mode, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very\x00secret", "sk-verysécret"])
 def test_key_that_cannot_be_sent_is_not_quoted(key: str) -> None:
     generator = AIMLAPIChatGenerator(api_key=Secret.from_token(key))
-    with pytest.raises(ValueError, match=r"^The API key contains characters that no HTTP header can carry") as caught:
+    with pytest.raises(
+        ValueError, match=r"^The API key .* contains characters that no HTTP header can carry"
+    ) as caught:
         generator.warm_up()
     assert "secret" not in "".join(traceback.format_exception(caught.value))
 

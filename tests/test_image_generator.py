@@ -192,6 +192,10 @@ class TestReply:
             ({"url": "data:image/webp;base64,AAAA"}, "AAAA", "data:image/webp;base64,AAAA"),
             ({"b64_json": "AAAA", "url": f"{CDN}2.png"}, "AAAA", f"{CDN}2.png"),
             (f"{CDN}3.png", BASE64, f"{CDN}3.png"),
+            ({"image_url": f"{CDN}4.png"}, BASE64, f"{CDN}4.png"),
+            ({"image_url": {"url": f"{CDN}5.png"}}, BASE64, f"{CDN}5.png"),
+            ({"image_url": {"url": "data:image/webp;base64,AAAA"}}, "AAAA", "data:image/webp;base64,AAAA"),
+            ({"b64_json": 5, "url": f"{CDN}6.png"}, BASE64, f"{CDN}6.png"),
         ],
     )
     async def test_what_was_asked_for(self, mode: str, entry: Any, as_base64: str, as_url: str) -> None:
@@ -230,6 +234,40 @@ class TestReply:
                 "client_request_id": "mine-1",
             },
         }
+
+    @both_ways
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"data": {"url": f"{CDN}1.png", "width": 5}},
+            {"data": [], "images": {"url": f"{CDN}1.png", "width": 5}},
+            {"images": [{"image_url": {"url": f"{CDN}1.png"}, "width": 5}]},
+            {"images": {"image_url": {"url": f"{CDN}1.png", "width": 5}}},
+            {"images": {"url": None, "image_url": f"{CDN}1.png", "width": 5}},
+        ],
+    )
+    async def test_one_image_of_any_shape(self, mode: str, body: dict[str, Any]) -> None:
+        api = Api({**body, "meta": {"usage": {"usd_spent": 1}, "unheard_of": "x"}})
+        result = await call(generator(api), mode)
+        assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png"]
+        assert result == {
+            "images": [BASE64],
+            "revised_prompt": "",
+            "meta": {
+                "model": "openai/gpt-image-2",
+                "images": [{"url": f"{CDN}1.png", "width": 5}],
+                "meta": {"unheard_of": "x"},
+                "cost": {"usd_spent": 1},
+            },
+        }
+
+    @both_ways
+    async def test_a_url_alone(self, mode: str) -> None:
+        api = Api({"data": f"{CDN}1.png", "meta": "x"})
+        result = await call(generator(api), mode)
+        assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png"]
+        assert result["images"] == [BASE64]
+        assert result["meta"]["meta"] == "x"
 
     @both_ways
     async def test_the_same_prompt_is_no_revision(self, mode: str) -> None:
@@ -356,7 +394,10 @@ class TestDownload:
     async def test_settings_of_the_client(self, mode: str) -> None:
         api = Api()
         await call(generator(api, timeout=7), mode)
-        assert api.downloads[0].extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": 7}
+        await call(generator(api, timeout=7), mode, generation_kwargs={"timeout": 3})
+        assert [request.extensions["timeout"] for request in api.downloads] == [
+            dict.fromkeys(("connect", "read", "write", "pool"), seconds) for seconds in (7, 3)
+        ]
 
     @both_ways
     async def test_a_passing_fault_is_tried_again(self, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,10 +457,16 @@ class TestErrors:
             ({"data": [{"url": None, "content_violation": True}]}, "Moderation refused the image"),
             ({"data": [{"url": CDN, "respect_moderation": False}]}, "Moderation refused the image"),
             ({"images": [{"url": CDN}], "has_nsfw_concepts": [True]}, "Moderation refused the image"),
+            ({"images": [{"url": CDN}], "has_nsfw_concepts": True}, "Moderation refused the image"),
             ({"data": [], "description": "I draw no people."}, "without an image: I draw no people."),
             ({"data": [{"url": "", "reason": "policy"}]}, "without an image: policy"),
             ({"data": None}, "without an image"),
             ({"data": [None]}, "without an image"),
+            ({"data": [5]}, "without an image"),
+            ({"data": 5}, "without an image"),
+            ({"data": [[CDN]]}, "without an image"),
+            ({"data": [{"url": [CDN]}]}, "without an image"),
+            ({"images": [{"image_url": {}}, {"image_url": 5}]}, "without an image"),
             ({"created": 1}, "without an image"),
             ({"error": {"message": "Bad luck."}}, "Bad luck."),
             ({"message": "Out of luck.", "statusCode": 400, "requestId": "req-1"}, "Out of luck"),
@@ -447,7 +494,24 @@ class TestErrors:
         result = await call(generator(Api(body)), mode, response_format="url")
         assert result["images"] == [f"{CDN}1.png", f"{CDN}2.png"]
         assert result["meta"]["has_nsfw_concepts"] == [True, False, False]
-        assert "2 of 4 images were refused or left out" in caplog.text
+        assert "2 of 4 images were refused or left out\n" in caplog.text
+
+    @both_ways
+    async def test_why_some_of_the_images_are_missing(self, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+        body = {
+            "data": [
+                {"b64_json": BASE64, "description": "A cat."},
+                {"url": "", "content_violation": True, "reason": "nudity"},
+            ],
+            "reason": "One of two.",
+        }
+        assert (await call(generator(Api(body)), mode))["images"] == [BASE64]
+        assert "1 of 2 images were refused or left out: One of two.: nudity\n" in caplog.text
+
+    @both_ways
+    async def test_a_flag_for_all_images(self, mode: str) -> None:
+        body = {"images": [{"url": f"{CDN}1.png"}], "has_nsfw_concepts": False}
+        assert (await call(generator(Api(body)), mode))["images"] == [BASE64]
 
     @both_ways
     async def test_status(self, mode: str) -> None:

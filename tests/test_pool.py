@@ -82,8 +82,9 @@ async def hold(server: Server, generator: AIMLAPIChatGenerator, calls: int) -> l
     return tasks
 
 
-async def test_calls_in_a_row_share_a_connection_and_calls_at_once_have_their_own() -> None:
-    async with serving() as (server, generator):
+@pytest.mark.parametrize("http_client_kwargs", [None, {"timeout": 60}, {"limits": {"keepalive_expiry": 60}}])
+async def test_calls_in_a_row_share_a_connection_and_calls_at_once_have_their_own(http_client_kwargs: Any) -> None:
+    async with serving(http_client_kwargs=http_client_kwargs) as (server, generator):
         for _ in range(5):
             await generator.run_async("Hi")
         assert server.accepted == 1
@@ -118,7 +119,7 @@ async def test_no_free_connection_within_the_pool_timeout() -> None:
 
 
 async def test_without_a_maximum_nothing_waits() -> None:
-    async with serving(http_client_kwargs={"limits": {}}) as (server, generator):
+    async with serving(http_client_kwargs={"limits": {"max_connections": None}}) as (server, generator):
         tasks = await hold(server, generator, 20)
         server.go.set()
         await asyncio.gather(*tasks)

@@ -284,6 +284,26 @@ class TestRequest:
         assert component.generation_kwargs == init
 
     @in_all_modes
+    @pytest.mark.parametrize(
+        ("parameters", "reasoning"),
+        [
+            ({"reasoning": None, "reasoning_effort": "low"}, {"effort": "low"}),
+            (
+                {"reasoning": {"effort": "high", "x": 1}, "reasoning_effort": "low", "reasoning_summary": None},
+                {"effort": "low", "x": 1},
+            ),
+            ({"reasoning": None, "reasoning_effort": None}, None),
+        ],
+    )
+    async def test_entries_of_reasoning(self, mode: str, parameters: dict[str, Any], reasoning: Any) -> None:
+        api = Api()
+        kept = json.dumps(parameters)
+        await ask(api, mode, generation_kwargs=parameters)
+        sent = {"reasoning": reasoning} if reasoning else {}
+        assert api.bodies == [{"model": MODEL, "input": HI, **sent, **({"stream": True} if "streamed" in mode else {})}]
+        assert json.dumps(parameters) == kept
+
+    @in_all_modes
     async def test_text_format_beside_text(self, mode: str) -> None:
         api = Api()
         parameters = {"text": {"unheard_of": 1}, "text_format": Person}
@@ -389,6 +409,16 @@ class TestRequest:
             ("openai/gpt-5-4", {"include_reasoning_encrypted_content": False}, None),
             ("openai/gpt-5-4", {"store": True}, None),
             ("openai/gpt-4o", {"include_reasoning_encrypted_content": True}, ["reasoning.encrypted_content"]),
+            (
+                "openai/gpt-4o",
+                {"include": None, "include_reasoning_encrypted_content": True},
+                ["reasoning.encrypted_content"],
+            ),
+            (
+                "openai/gpt-4o",
+                {"include": ["a", "reasoning.encrypted_content"], "include_reasoning_encrypted_content": True},
+                ["a", "reasoning.encrypted_content"],
+            ),
         ],
     )
     async def test_reasoning_is_asked_for_in_tool_loops(self, model: str, parameters: Any, include: Any) -> None:
@@ -450,6 +480,13 @@ class TestRequest:
         api = Api()
         with pytest.raises(ValueError, match=f"message at position 1 .*{told}"):
             await ask(api, mode, [ChatMessage.from_user("Hi"), unsendable])
+        assert api.requests == []
+
+    @in_all_modes
+    async def test_no_chat_message(self, mode: str) -> None:
+        api = Api()
+        with pytest.raises(TypeError, match="list of ChatMessage, got str at position 1"):
+            await ask(api, mode, [ChatMessage.from_user("Hi"), "hello"])
         assert api.requests == []
 
     async def test_no_message(self) -> None:
@@ -672,6 +709,92 @@ class TestReply:
 
     @in_all_modes
     @pytest.mark.parametrize(
+        ("body", "text", "kept"),
+        [
+            (response({"type": "message", "content": "hello"}), "hello", None),
+            (response({"type": "message", "content": ["hel", "lo"]}), "hello", None),
+            (response({"type": "message", "content": {"type": "output_text", "text": "hello"}}), "hello", None),
+            ({**response(), "output": ["hello"]}, "hello", None),
+            (response(output_text="hello"), "hello", None),
+            ({"output_text": "hello"}, "hello", None),
+            (response(REASONING, output_text="hello"), "hello", None),
+            (response(message("hello"), output_text="hello"), "hello", None),
+            (response({"type": "message", "content": None}), None, None),
+            *(
+                (response({"type": "message", "content": content}), None, [{"type": "message", "content": content}])
+                for content in (5, [{"type": "output_text", "text": ["a"]}], [{"type": "refusal", "refusal": 5}])
+            ),
+            (response({"type": ["a"]}), None, [{"type": ["a"]}]),
+            (response(message("hello"), {"type": None}), "hello", [message("hello"), {"type": None}]),
+        ],
+    )
+    async def test_output_of_another_shape(self, mode: str, body: dict[str, Any], text: str | None, kept: Any) -> None:
+        whole = {"type": "response.completed", "response": body}
+        reply = await ask(Api(sse(whole) if "streamed" in mode else body), mode)
+        assert reply.text == text
+        assert reply.meta.get("output") == kept
+        assert reply.meta["finish_reason"] == ("content_filter" if "refusal" in str(body) else "stop")
+
+    @in_all_modes
+    @pytest.mark.parametrize(
+        ("item", "thought"),
+        [
+            ({"summary": ["First.", {"text": 5}, {"text": "Last."}]}, "First.\n\nLast."),
+            ({"summary": "Hm."}, "Hm."),
+            ({"summary": [], "content": "Hm."}, "Hm."),
+            ({"summary": 5}, ""),
+        ],
+    )
+    async def test_reasoning_of_another_shape(self, mode: str, item: dict[str, Any], thought: str) -> None:
+        reasoning = {"type": "reasoning", **item}
+        whole = {"type": "response.completed", "response": response(reasoning)}
+        reply = await ask(Api(sse(whole) if "streamed" in mode else response(reasoning)), mode)
+        assert reply.reasoning == ReasoningContent(thought, extra=reasoning)
+
+    @in_all_modes
+    async def test_details_of_another_shape(self, mode: str) -> None:
+        part = {"type": "output_text", "text": "hello", "annotations": 5, "logprobs": "x"}
+        body = response(
+            {"type": "message", "content": [part]}, status="incomplete", incomplete_details="content_filter"
+        )
+        whole = {"type": "response.incomplete", "response": body}
+        reply = await ask(Api(sse(whole) if "streamed" in mode else body), mode)
+        assert reply.text == "hello"
+        assert reply.meta == {
+            "id": "resp_1",
+            "object": "response",
+            "status": "incomplete",
+            "model": None,
+            "index": 0,
+            "usage": None,
+            "finish_reason": "content_filter",
+            "incomplete_details": "content_filter",
+            "annotations": [5],
+            "logprobs": ["x"],
+        }
+
+    @in_all_modes
+    @pytest.mark.parametrize("output", [[], [None], [{}], "x", {}, {"type": "message"}, 5, None])
+    @pytest.mark.parametrize("status", [{"status": "completed"}, {}])
+    async def test_a_response_without_an_output(self, mode: str, output: Any, status: dict[str, Any]) -> None:
+        body = {"id": "resp_1", **status, "output": output}
+        answer = sse({"type": "response.completed", "response": body}) if "streamed" in mode else body
+        with pytest.raises(openai.APIError, match=rf"without a response, status (completed|None) \(model {MODEL}"):
+            await ask(Api(answer), mode)
+
+    @in_all_modes
+    async def test_a_response_that_ended_before_its_output(self, mode: str) -> None:
+        body = response(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
+        reply = await ask(Api(body), mode)
+        assert (reply.text, reply.meta["finish_reason"]) == (None, "length")
+
+    @pytest.mark.parametrize("mode", ["run", "run_async"])
+    async def test_a_response_that_goes_on_elsewhere(self, mode: str) -> None:
+        reply = await ask(Api(response(status="queued")), mode, generation_kwargs={"extra_body": {"background": True}})
+        assert (reply.text, reply.meta["id"], reply.meta["finish_reason"]) == (None, "resp_1", None)
+
+    @in_all_modes
+    @pytest.mark.parametrize(
         ("body", "told"),
         [
             ({"error": {"message": "Bad luck.", "code": "x"}}, "Bad luck."),
@@ -809,6 +932,46 @@ class TestStream:
         assert [chunk.tool_calls[0].to_dict() for chunk in chunks] == [
             {"index": 0, "tool_name": None, "arguments": "{}", "id": "fc_1", "extra": None}
         ]
+
+    @pytest.mark.parametrize("mode", STREAMED)
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"type": "response.in_progress", "response": "x"},
+            {"type": "response.completed", "response": "x"},
+            {"type": "response.completed", "response": {"output": "x"}},
+            {"type": "response.completed", "response": {"output": {"a": 1}}},
+            {"type": "response.completed", "response": {"status": None, "incomplete_details": [], "output": 5}},
+            {"type": "response.output_item.done", "output_index": 0, "item": "x"},
+            {"type": "response.output_item.done", "output_index": 0, "item": None},
+            {"type": ["response.output_text.delta"], "delta": "x"},
+            {"type": "response.output_text.delta", "output_index": {"a": 1}, "delta": None},
+            {"type": "response.output_text.delta", "delta": []},
+        ],
+    )
+    async def test_odd_events_cost_no_text(self, mode: str, odd: dict[str, Any]) -> None:
+        stream = [event for event in events(response(message("Hello you"))) if event["type"].endswith("delta")]
+        assert (await ask(Api(sse(*stream[:1], odd, *stream[1:])), mode)).text == "Hello you"
+
+    @pytest.mark.parametrize("mode", STREAMED)
+    async def test_a_refusal_after_a_content_of_another_shape(self, mode: str) -> None:
+        added = {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message", "content": "No"}}
+        stream = sse(added, {"type": "response.refusal.delta", "output_index": 0, "delta": "never."})
+        reply = await ask(Api(stream), mode)
+        assert (reply.text, reply.meta["refusal"]) == ("No", "never.")
+
+    @pytest.mark.parametrize("mode", STREAMED)
+    @pytest.mark.parametrize("whole", [True, False])
+    async def test_arguments_as_an_object(self, mode: str, whole: bool, capsys: pytest.CaptureFixture[str]) -> None:
+        added = {"type": "response.output_item.added", "output_index": 0}
+        delta = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": {"city": "Zürich"}}
+        said = [{**added, "item": function_call({"city": "Zürich"})}] if whole else [added, delta]
+        if not whole:
+            said[0]["item"] = function_call("")
+        api = Api(sse(*said, {"type": "response.completed", "response": {}}))
+        result = await call(generator(api), mode, "Hi", streaming_callback=print_streaming_chunk)
+        assert result["replies"][0].tool_call.arguments == {"city": "Zürich"}
+        assert 'Arguments: {"city": "Zürich"}' in capsys.readouterr().out
 
     @pytest.mark.parametrize("mode", STREAMED)
     @pytest.mark.parametrize(

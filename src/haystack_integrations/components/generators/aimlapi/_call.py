@@ -7,10 +7,12 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
-import httpx2
-from haystack.utils import Secret
+from haystack.utils import Secret, deserialize_callable
+
+from ._client import sendable
 
 ATTRIBUTION_HEADERS = {
     "HTTP-Referer": "https://github.com/deepset-ai/haystack-core-integrations",
@@ -36,10 +38,13 @@ def merge_headers(*layers: Mapping[str, str | Secret] | None) -> dict[str, str]:
         resolved = value.resolve_value() if isinstance(value, Secret) else value
         if resolved is None:
             continue
+        if isinstance(value, Secret):
+            resolved = sendable(str(resolved), f"The header {name}")
         if lower_name == "x-client-request-id" and not _CLIENT_REQUEST_ID.fullmatch(str(resolved)):
-            msg = f"{name} must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -, got '{resolved}'."
+            got = "a secret" if isinstance(value, Secret) else f"'{resolved}'"
+            msg = f"{name} must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -, got {got}."
             raise ValueError(msg)
-        headers[name] = resolved
+        headers[name] = str(resolved)
     return headers
 
 
@@ -126,14 +131,40 @@ def _cost(service_meta: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     return cost
 
 
-def response_headers(responses: list[httpx2.Response]) -> Mapping[str, str]:
-    return responses[-1].headers if responses else {}
-
-
 def serialize_headers(headers: dict[str, Any] | None) -> dict[str, Any] | None:
     if headers is None:
         return None
     return {name: value.to_dict() if isinstance(value, Secret) else value for name, value in headers.items()}
+
+
+def serialize_parameters(generation_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """
+    Copy `generation_kwargs` for a file: secrets among their headers are written as the names of their variables.
+
+    :param generation_kwargs: The parameters.
+    :returns: The copy.
+    """
+    copied = dict(generation_kwargs)
+    if "extra_headers" in copied:
+        copied["extra_headers"] = serialize_headers(copied["extra_headers"])
+    return copied
+
+
+def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
+    """
+    Copy the dictionary of a component, with its callback and the secrets among its headers as what they are.
+
+    :param data: The dictionary. It is left as it is.
+    :returns: The copy.
+    """
+    data = deepcopy(data)
+    init_parameters = data.get("init_parameters", {})
+    if callback := init_parameters.get("streaming_callback"):
+        init_parameters["streaming_callback"] = deserialize_callable(callback)
+    for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
+        if headers := parameters.get("extra_headers"):
+            parameters["extra_headers"] = deserialize_headers(headers)
+    return data
 
 
 def deserialize_headers(headers: dict[str, Any]) -> dict[str, Any]:

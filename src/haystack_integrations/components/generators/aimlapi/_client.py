@@ -10,9 +10,10 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import getproxies
 from weakref import WeakKeyDictionary
@@ -36,10 +37,10 @@ from haystack_integrations.components.generators.aimlapi._pool import Connection
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
 
-# The responses of the call under way, for what their headers tell: the SDK keeps only the body of a plain reply.
-_responses: ContextVar["Responses | None"] = ContextVar("aimlapi_responses", default=None)
+# The call under way, for what the headers of its response tell: the SDK keeps only the body of a plain reply.
+_received: ContextVar["Received | None"] = ContextVar("aimlapi_received", default=None)
 
-TIMEOUTS = (httpx2.TimeoutException, httpx.TimeoutException)
+_TIMEOUTS = (httpx2.TimeoutException, httpx.TimeoutException)
 # httpx2 passes some TLS errors on as they are when it is asynchronous: https://github.com/pydantic/httpx2/issues/854
 BREAKS = (httpx2.RequestError, httpx.RequestError, ssl.SSLError)
 
@@ -60,37 +61,50 @@ else:
     _SyncBase = _AsyncBase = object
 
 
-class Responses(list[httpx2.Response]):
-    """The response of the latest try of a call, and what keeps the call's client open until the call is over."""
+@dataclass
+class Received:
+    """
+    What a call under way has to do with, beside its arguments.
 
+    :param response: The response to its latest try; None if there was none, as when a connection fails.
+    :param secrets: The values that it sends and that no message may show.
+    :param lifetime: What keeps its client open until it is over.
+    """
+
+    response: httpx2.Response | None = None
+    secrets: set[str] = field(default_factory=set)
     lifetime: object = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the response."""
+        return {} if self.response is None else self.response.headers
 
 
 @contextmanager
-def recorded_response() -> Iterator[Responses]:
+def recorded_response() -> Iterator[Received]:
     """
     Keep the response that a call receives.
 
-    :returns: A list with the response to the latest try; it is empty if there was none.
+    :returns: What is received.
     """
-    responses = Responses()
-    token = _responses.set(responses)
+    received = Received()
+    token = _received.set(received)
     try:
-        yield responses
+        yield received
     finally:
-        _responses.reset(token)
+        _received.reset(token)
         # The event loop keeps the context in which a connection was opened for as long as the connection is open.
-        responses.clear()
-        responses.lifetime = None
+        received.__init__()  # type: ignore[misc]
 
 
-def last_response() -> httpx2.Response | None:
+def current() -> Received:
     """
-    Get the response to the latest try of the call under way.
+    Get what the call under way has received.
 
-    :returns: The response, or None if there was none, as when a connection fails.
+    :returns: What is received; of no call, if there is none under way.
     """
-    return responses[-1] if (responses := _responses.get()) else None
+    return _received.get() or Received()
 
 
 def _is_lasting(response: httpx2.Response) -> bool:
@@ -108,32 +122,32 @@ def broken_off(error: Exception, request: httpx2.Request) -> APIConnectionError:
     :param request: The request.
     :returns: The exception to raise.
     """
-    if isinstance(error, TIMEOUTS):
+    if isinstance(error, _TIMEOUTS):
         return APITimeoutError(request=request)
     return APIConnectionError(message=f"The reply broke off: {str(error) or type(error).__name__}", request=request)
 
 
 @contextmanager
-def _one_try(request: httpx2.Request) -> Iterator[Responses]:
-    responses = _responses.get()
-    if responses is None:
-        responses = Responses()
-    responses.clear()
+def _one_try(request: httpx2.Request, *, is_closed: bool) -> Iterator[Received]:
+    if is_closed:
+        raise APIConnectionError(message="The component was closed during the call.", request=request)
+    received = current()
+    received.response = None
     try:
-        yield responses
+        yield received
     except BREAKS as error:
-        if responses[0].is_success if responses else isinstance(error, (httpx2.ReadTimeout, httpx.ReadTimeout)):
+        answer = received.response
+        if answer.is_success if answer is not None else isinstance(error, (httpx2.ReadTimeout, httpx.ReadTimeout)):
             raise broken_off(error, request) from error
         raise
-    if responses[0].is_error and _is_lasting(responses[0]):
-        responses[0].headers["x-should-retry"] = "false"
+    if received.response is not None and received.response.is_error and _is_lasting(received.response):
+        received.response.headers["x-should-retry"] = "false"
 
 
 class _Sender(_SyncBase):
     def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        with _one_try(request) as responses:
-            response = super().send(request, stream=True, **kwargs)
-            responses.append(response)
+        with _one_try(request, is_closed=self.is_closed) as received:
+            received.response = response = super().send(request, stream=True, **kwargs)
             if response.is_error or not stream:
                 with closing(response):
                     response.read()
@@ -147,9 +161,8 @@ class _Sender(_SyncBase):
 
 class _AsyncSender(_AsyncBase):
     async def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        with _one_try(request) as responses:
-            response = await super().send(request, stream=True, **kwargs)
-            responses.append(response)
+        with _one_try(request, is_closed=self.is_closed) as received:
+            received.response = response = await super().send(request, stream=True, **kwargs)
             if response.is_error or not stream:
                 async with aclosing(response):
                     await response.aread()
@@ -189,21 +202,22 @@ def _http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dic
     """
     legacy = _holds_httpx_objects(http_client_kwargs)
     family: Any = httpx if legacy else httpx2
+    limits = {name: getattr(DEFAULT_CONNECTION_LIMITS, name) for name in _LIMITS}
     settings = {
         "timeout": family.Timeout(**DEFAULT_TIMEOUT.as_dict()),
-        "limits": {name: getattr(DEFAULT_CONNECTION_LIMITS, name) for name in _LIMITS},
+        "limits": {},
         "follow_redirects": True,
         **http_client_kwargs,
     }
     if isinstance(settings["limits"], dict):
-        settings["limits"] = family.Limits(**settings["limits"])
+        settings["limits"] = family.Limits(**{**limits, **settings["limits"]})
     return legacy, settings
 
 
 _LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 
 
-def _with_connection_stack(settings: dict[str, Any]) -> dict[str, Any]:
+def _with_connection_stack(settings: dict[str, Any], http_client_kwargs: dict[str, Any]) -> dict[str, Any]:
     """
     Have the connections of an asynchronous client kept on a stack, unless the user chose another way to connect.
     """
@@ -211,7 +225,8 @@ def _with_connection_stack(settings: dict[str, Any]) -> dict[str, Any]:
     if settings.keys() & {"transport", "mounts", "proxy", "http1", "http2"} or (trust_env and getproxies()):
         return settings
     limits = {name: getattr(settings["limits"], name) for name in _LIMITS}
-    if settings["limits"] == DEFAULT_CONNECTION_LIMITS:
+    chosen = http_client_kwargs.get("limits", {})
+    if isinstance(chosen, dict) and "max_keepalive_connections" not in chosen:
         # The SDK keeps only a tenth of its connections, since each idle one makes its pool slower.
         limits["max_keepalive_connections"] = limits["max_connections"]
     verify = httpx2.create_ssl_context(
@@ -221,6 +236,24 @@ def _with_connection_stack(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 _KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
+
+
+def sendable(value: str, name: str) -> str:
+    """
+    Take a secret for the value of a header, and keep it out of what is told of the call under way.
+
+    :param value: The secret. Read from a file it often ends with a line break.
+    :param name: What the secret is.
+    :returns: The secret without white space around it.
+    :raises ValueError: If no header can carry it: httpx would quote it in its exception.
+    """
+    value = value.strip()
+    if not (value.isascii() and value.isprintable()):
+        msg = f"{name} contains characters that no HTTP header can carry."
+        raise ValueError(msg)
+    if value:
+        current().secrets.add(value)
+    return value
 
 
 def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.Timeout) -> T | httpx2.Timeout:
@@ -278,14 +311,9 @@ class ClientOwner:
         self._forget_clients()
 
     def _client_kwargs(self) -> dict[str, Any]:
-        # Read from a file, it often ends with a line break.
-        api_key = (self.api_key.resolve_value() or "").strip()
+        api_key = sendable(self.api_key.resolve_value() or "", "The API key (AIMLAPI_API_KEY or `api_key`)")
         if not api_key:
             msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
-            raise ValueError(msg)
-        # The exception of the HTTP client would quote it.
-        if not (api_key.isascii() and api_key.isprintable()):
-            msg = "The API key contains characters that no HTTP header can carry: check AIMLAPI_API_KEY or `api_key`."
             raise ValueError(msg)
         timeout: Any = self.timeout
         if timeout is None:
@@ -311,12 +339,13 @@ class ClientOwner:
 
     def _sync_client(self) -> OpenAI:
         with self._lock:
-            if self.client is None:
+            if self.client is None or self.client.is_closed():
                 legacy, settings = _http_client_settings(self.http_client_kwargs or {})
                 self.client = OpenAI(
                     http_client=_LegacyClient(**settings) if legacy else _Client(**settings), **self._client_kwargs()
                 )
                 _forget_openai(self.client)
+            current().secrets.add(self.client.api_key)
             return self.client
 
     async def warm_up_async(self) -> None:
@@ -338,8 +367,9 @@ class ClientOwner:
                 for known in [known for known in self._lifetimes if known.is_closed()]:
                     del self._lifetimes[known]
                 self._lifetimes[loop] = (client, lifetime)
-        if (responses := _responses.get()) is not None:
-            responses.lifetime = lifetime
+        received = current()
+        received.secrets.add(client.api_key)
+        received.lifetime = lifetime
         self.async_client = client
         return client
 
@@ -352,7 +382,7 @@ class ClientOwner:
         """
         legacy, settings = _http_client_settings(self.http_client_kwargs or {})
         if not legacy:
-            settings = _with_connection_stack(settings)
+            settings = _with_connection_stack(settings, self.http_client_kwargs or {})
         client_kwargs = self._client_kwargs()
 
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
@@ -378,7 +408,10 @@ class ClientOwner:
 
     async def close_async(self) -> None:
         """
-        Close the running event loop's client and let go of those of other loops, which close when their calls are over.
+        Close the running event loop's client, and let go of those of other loops: they close after their last call.
+
+        A call of the running loop fails with `openai.APIConnectionError` unless it has its connection already. The
+        component can be used again.
         """
         with self._lock:
             _, lifetime = self._lifetimes.pop(asyncio.get_running_loop(), (None, None))

@@ -22,7 +22,7 @@ import httpx2
 from haystack.utils import Secret
 from openai import APIConnectionError, APIError, APIStatusError
 
-from ._client import BREAKS, broken_off, last_response
+from ._client import BASE_URL, BREAKS, broken_off, current
 
 _MESSAGE_LENGTH = 2000
 
@@ -43,12 +43,17 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
         r"unable to access model|model.{0,60}(not found|not exist|not available)|(unknown|invalid) model",
         "Look the model up in https://docs.aimlapi.com/api-references/model-database.",
     ),
+    (None, r"'max_tokens' is not supported", "Use `max_completion_tokens` in `generation_kwargs`."),
     (
         None,
         r"max\w*_tokens.{0,60}(too (large|high|many)|at most|less than|exceed)|maximum context length",
         "Lower `max_tokens` in `generation_kwargs`, or shorten the input.",
     ),
-    (None, r"max\w*_tokens", "Raise `max_tokens` in `generation_kwargs`."),
+    (
+        None,
+        r"max\w*_tokens.{0,60}(too (small|low)|at least|greater than|reached)|truncated.{0,60}max\w*_tokens",
+        "Raise `max_tokens` in `generation_kwargs`.",
+    ),
     (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app."),
     (429, r"", "Send fewer requests at a time, or raise `max_retries`."),
     (504, r"", "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."),
@@ -128,16 +133,17 @@ def failures(caller: Caller) -> Iterator[None]:
             yield
         except BREAKS as error:
             raise broken_off(error, _request()) from error
-        except json.JSONDecodeError as error:
-            raise _rejection(error.doc, "AIMLAPI answered with malformed JSON") from error
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _rejection(getattr(error, "doc", None), "AIMLAPI answered with malformed JSON") from error
     except APIError as error:
         _explain(error, caller)
         raise
 
 
 def _request() -> httpx2.Request:
-    response = last_response()
-    return response.request if response else httpx2.Request("POST", "/chat/completions")
+    response = current().response
+    # Only what a tool puts in the place of the SDK can answer without a response.
+    return httpx2.Request("POST", BASE_URL) if response is None else response.request
 
 
 def _rejection(body: Any, reason: str) -> APIError:
@@ -147,8 +153,8 @@ def _rejection(body: Any, reason: str) -> APIError:
 
 def _explain(error: APIError, caller: Caller) -> None:
     body = error.body if isinstance(error.body, Mapping) else {}
-    response = last_response()
-    headers: Mapping[str, str] = response.headers if response else {}
+    received = current()
+    headers = received.headers
     status = error.status_code if isinstance(error, APIStatusError) else 0
 
     text, said = error.message, provider_message(error.body)
@@ -160,22 +166,26 @@ def _explain(error: APIError, caller: Caller) -> None:
         text = f"{text} - {said}"
     if isinstance(error, APIConnectionError) and error.__cause__ and str(error.__cause__) not in text:
         text = f"{text} {error.__cause__}"
+    remedy = next(
+        (
+            remedy
+            for code, pattern, remedy in _REMEDIES
+            if code in (None, status) and re.search(pattern, text, re.IGNORECASE | re.DOTALL)
+        ),
+        "",
+    )
     ids = {
         "model": caller.model,
         "request id": body.get("requestId"),
         "inference id": headers.get("x-inference-id"),
         "client request id": headers.get("x-client-request-id"),
     }
-    text = f"{text.strip()} ({', '.join(f'{name} {value}' for name, value in ids.items() if value)})"
-    for code, pattern, remedy in _REMEDIES:
-        if code in (None, status) and re.search(pattern, text, re.IGNORECASE | re.DOTALL):
-            text = f"{text} {remedy}"
-            break
-    headers_of_caller = [caller.extra_headers, (caller.generation_kwargs or {}).get("extra_headers")]
-    secrets = [caller.api_key, *(value for own in headers_of_caller for value in (own or {}).values())]
-    values = [(secret.resolve_value() or "").strip() for secret in secrets if isinstance(secret, Secret)]
-    for value in sorted(filter(None, values), key=len, reverse=True):
-        text = text.replace(value, "***")
+    told = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
+    text = f"{text.strip()} ({told}) {remedy}".strip()
+    for secret in sorted(received.secrets, key=len, reverse=True):
+        # What is quoted in JSON is escaped.
+        for shown in (secret, json.dumps(secret)[1:-1]):
+            text = text.replace(shown, "***")
 
     error.message = text
     error.args = (text,)

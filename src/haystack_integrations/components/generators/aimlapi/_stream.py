@@ -94,52 +94,120 @@ def completion_body(completion: Any) -> dict[str, Any]:
 def _checked(frame: Any) -> dict[str, Any]:
     if not isinstance(frame, dict):
         frame = frame.to_dict(warnings=False) if hasattr(frame, "to_dict") else frame
+    elif frame.get("choices") and "error" not in frame:
+        return frame
     if is_error(frame):
         reject(frame, "AIMLAPI reported an error in the stream")
     return cast(dict[str, Any], frame)
 
 
-def _is_json(response: httpx2.Response) -> bool:
+def _is_whole(response: httpx2.Response) -> bool:
     """
     Tell whether a model that was asked to stream answered with a plain completion, or error, instead.
     """
-    media_type = response.headers.setdefault("content-type", "text/event-stream").partition(";")[0].strip().lower()
-    return media_type.endswith("json") or media_type.startswith("text/html")
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type.endswith("json") or media_type in ("text/html", "text/plain")
 
 
 def _events(response: httpx2.Response) -> Iterator[Any]:
-    if _is_json(response):
+    if _is_whole(response):
         yield json.loads(response.read())
         return
-    response.headers["content-type"] = "text/event-stream"
-    events = iter(httpx2.EventSource(response, max_event_size=None))
-    for event in events:
-        if event.data.startswith("[DONE]"):
+    decoder = EventDecoder()
+    pieces = response.iter_bytes()
+    for piece in pieces:
+        for data in decoder.feed(piece):
+            yield json.loads(data)
+        if decoder.is_done:
             if response.http_version == _DRAINED:
                 with contextlib.suppress(*BREAKS), _time_limit(response):
-                    for _ in events:
+                    for _ in pieces:
                         pass
             return
-        if event.data:
-            yield json.loads(event.data)
+    for data in decoder.finish():
+        yield json.loads(data)
 
 
 async def _async_events(response: httpx2.Response) -> AsyncGenerator[Any]:
-    if _is_json(response):
+    if _is_whole(response):
         yield json.loads(await response.aread())
         return
-    response.headers["content-type"] = "text/event-stream"
-    events = aiter(httpx2.EventSource(response, max_event_size=None))
-    async for event in events:
-        if event.data.startswith("[DONE]"):
+    decoder = EventDecoder()
+    pieces = response.aiter_bytes()
+    async for piece in pieces:
+        for data in decoder.feed(piece):
+            yield json.loads(data)
+        if decoder.is_done:
             if response.http_version == _DRAINED:
                 with contextlib.suppress(TimeoutError, *BREAKS):
                     async with asyncio.timeout(_DRAIN_SECONDS):
-                        async for _ in events:
+                        async for _ in pieces:
                             pass
             return
-        if event.data:
-            yield json.loads(event.data)
+    for data in decoder.finish():
+        yield json.loads(data)
+
+
+class EventDecoder:
+    """
+    Decodes server-sent events down to their data.
+
+    Unlike those of httpx2 and the SDK it keeps a last event that no blank line follows, and a body that is labelled as
+    events but is none, such as an error. And it takes a quarter of their time, for each token of each stream.
+    """
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self._pieces: list[bytes] = []
+        self._is_empty = True
+
+    def feed(self, piece: bytes) -> list[str]:
+        """
+        Take the next piece of the body.
+
+        :param piece: The piece, cut anywhere.
+        :returns: The data of each event that it completes. `is_done` tells whether `[DONE]` came after them.
+        """
+        self._pieces.append(piece)
+        if b"\n" not in piece and b"\r" not in piece:
+            return []
+        text = b"".join(self._pieces)
+        half = b""
+        if b"\r" in text:
+            if text.endswith(b"\r"):
+                text, half = text[:-1], b"\r"
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *events, rest = text.split(b"\n\n")
+        self._pieces = [rest + half]
+        return self._decode(events)
+
+    def finish(self) -> list[str]:
+        """
+        Take the end of the body.
+
+        :returns: The data of a last event that no blank line followed, or a body that holds no event.
+        """
+        rest = b"".join(self._pieces).strip()
+        found = self._decode([rest.replace(b"\r\n", b"\n")])
+        if self._is_empty and rest and not rest.startswith((b":", b"event:", b"id:", b"retry:")):
+            return [rest.decode()]
+        return found
+
+    def _decode(self, events: list[bytes]) -> list[str]:
+        found = []
+        for event in events:
+            if event.startswith(b"data: ") and b"\n" not in event:
+                data = event[6:].decode()
+            else:
+                lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+                data = b"\n".join(lines).decode()
+            if data:
+                self._is_empty = False
+                if data.startswith("[DONE]"):
+                    self.is_done = True
+                    break
+                found.append(data)
+        return found
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@
 import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any, ClassVar, Literal, cast
 
 import httpx2
@@ -16,11 +15,11 @@ from openai import APIError, APIStatusError, Omit
 
 from haystack_integrations.components.generators.aimlapi._call import (
     call_meta,
-    deserialize_headers,
+    deserialize_component_data,
     merge_parameters,
     present,
-    response_headers,
     serialize_headers,
+    serialize_parameters,
     split_parameters,
 )
 from haystack_integrations.components.generators.aimlapi._client import BASE_URL, ClientOwner, recorded_response
@@ -174,9 +173,6 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :returns:
             The serialized component as a dictionary.
         """
-        generation_kwargs = dict(self.generation_kwargs)
-        if "extra_headers" in generation_kwargs:
-            generation_kwargs["extra_headers"] = serialize_headers(generation_kwargs["extra_headers"])
         return default_to_dict(
             self,
             api_key=self.api_key,
@@ -185,7 +181,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             size=self.size,
             response_format=self.response_format,
             api_base_url=self.api_base_url,
-            generation_kwargs=generation_kwargs,
+            generation_kwargs=serialize_parameters(self.generation_kwargs),
             timeout=self.timeout,
             extra_headers=serialize_headers(self.extra_headers),
             max_retries=self.max_retries,
@@ -202,12 +198,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :returns:
             The deserialized component instance.
         """
-        data = deepcopy(data)
-        init_parameters = data.get("init_parameters", {})
-        for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
-            if headers := parameters.get("extra_headers"):
-                parameters["extra_headers"] = deserialize_headers(headers)
-        return default_from_dict(cls, data)
+        return default_from_dict(cls, deserialize_component_data(data))
 
     @component.output_types(images=list[str], revised_prompt=str, meta=dict[str, Any])
     def run(
@@ -246,18 +237,18 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
-        arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-        with recorded_response() as responses:
+        with recorded_response() as received:
+            arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
             client = self._sync_client()
             with failures(self):
                 body = answer_body(client.images.generate(**arguments), "an image")
                 entries = _find_images(body)
-                result = _describe(body, entries, arguments, response_headers(responses))
+                result = _describe(body, entries, arguments, received.headers)
                 for entry in entries:
                     image = _convert(entry, image_format)
                     if image is None:
                         with _downloading(entry["url"]):
-                            image = _encode(client.get(entry["url"], **_DOWNLOAD))
+                            image = _encode(client.get(entry["url"], **_download(arguments)))
                     result["images"].append(image)
         return result
 
@@ -298,18 +289,18 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
-        arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-        with recorded_response() as responses:
+        with recorded_response() as received:
+            arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
             client = await self._async_client()
             with failures(self):
                 body = answer_body(await client.images.generate(**arguments), "an image")
                 entries = _find_images(body)
-                result = _describe(body, entries, arguments, response_headers(responses))
+                result = _describe(body, entries, arguments, received.headers)
                 for entry in entries:
                     image = _convert(entry, image_format)
                     if image is None:
                         with _downloading(entry["url"]):
-                            image = _encode(await client.get(entry["url"], **_DOWNLOAD))
+                            image = _encode(await client.get(entry["url"], **_download(arguments)))
                     result["images"].append(image)
         return result
 
@@ -336,11 +327,13 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         )
 
 
-# The key of the API is none of the business of the host that an image lies on.
-_DOWNLOAD: Any = {
-    "cast_to": httpx2.Response,
-    "options": {"headers": {"Accept": "image/*", "Authorization": Omit(), "Content-Type": Omit()}},
-}
+def _download(arguments: dict[str, Any]) -> dict[str, Any]:
+    """
+    Build the options of a download: of those of the call, the host that an image lies on gets the timeout only.
+    """
+    timeout = {"timeout": arguments["timeout"]} if "timeout" in arguments else {}
+    headers = {"Accept": "image/*", "Authorization": Omit(), "Content-Type": Omit()}
+    return {"cast_to": httpx2.Response, "options": {**timeout, "headers": headers}}
 
 
 def _check_format(value: Any) -> None:
@@ -355,26 +348,42 @@ def _find_images(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     :raises APIError: If there is none, or moderation refused all of them.
     """
-    entries: Any = body.get("data") or body.get("images")
-    entries = [entry if isinstance(entry, dict) else {"url": entry} for entry in entries or ()]
+    found: Any = body.get("data") or body.get("images") or []
+    entries = [_entry(value) for value in (found if isinstance(found, list) else [found])]
     # A picture without anything to see takes the place of what moderation refused.
-    flags = dict(enumerate(body.get("has_nsfw_concepts") or ()))
+    nsfw = body.get("has_nsfw_concepts")
+    flags = dict(enumerate(nsfw if isinstance(nsfw, list) else [nsfw] * len(entries)))
     refused = [
         bool(flags.get(number) or entry.get("content_violation") or entry.get("respect_moderation") is False)
         for number, entry in enumerate(entries)
     ]
-    images = [
-        entry
-        for entry, is_refused in zip(entries, refused, strict=True)
-        if not is_refused and (entry.get("b64_json") or entry.get("url"))
-    ]
+    images: list[dict[str, Any]] = []
+    missing: list[dict[str, Any]] = []
+    for entry, is_refused in zip(entries, refused, strict=True):
+        is_image = not is_refused and (entry.get("b64_json") or entry.get("url"))
+        (images if is_image else missing).append(entry)
+    told = "".join(f": {text}" for part in (body, *missing) if (text := part.get("description") or part.get("reason")))
     if not images:
-        told = [str(text) for part in (body, *entries) if (text := part.get("description") or part.get("reason"))]
         reason = "Moderation refused the image" if any(refused) else "AIMLAPI answered without an image"
-        reject(body, ": ".join([reason, *told]))
-    if missing := len(entries) - len(images):
-        logger.warning("{missing} of {total} images were refused or left out.", missing=missing, total=len(entries))
+        reject(body, f"{reason}{told}")
+    if missing:
+        logger.warning(
+            "{missing} of {total} images were refused or left out{told}",
+            missing=len(missing),
+            total=len(entries),
+            told=told,
+        )
     return images
+
+
+def _entry(value: Any) -> dict[str, Any]:
+    """
+    Get an image as a dictionary that has its data in `b64_json`, and its URL in `url`.
+    """
+    entry = dict(value) if isinstance(value, dict) else {"url": value}
+    if linked := entry.pop("image_url", None):
+        entry.update(linked if isinstance(linked, dict) else {"url": linked})
+    return {name: part for name, part in entry.items() if name not in ("b64_json", "url") or isinstance(part, str)}
 
 
 def _describe(
@@ -383,6 +392,7 @@ def _describe(
     """
     Build the result of a run, but for the images themselves.
     """
+    service_meta = body.get("meta")
     images = []
     for entry in entries:
         data_url = str(entry.get("url") or "").startswith("data:")
@@ -394,8 +404,9 @@ def _describe(
         "meta": {
             "model": arguments["model"],
             **present(body, {"data", "meta"}),
+            **present({"meta": present(service_meta, {"usage"}) if isinstance(service_meta, dict) else service_meta}),
             "images": images,
-            **call_meta(body.get("meta"), headers),
+            **call_meta(service_meta, headers),
         },
     }
 

@@ -6,7 +6,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -130,10 +130,24 @@ def decode_choice(
     _warn(meta)
     reply = ChatMessage.from_assistant(text=text or None, tool_calls=tool_calls, reasoning=reasoning, meta=meta)
     if images:
-        data = reply.to_dict()
-        data["content"] += [{"image": image.to_dict()} for image in images]
-        reply = ChatMessage.from_dict(data)
+        reply = with_parts(reply, after=[{"image": image.to_dict()} for image in images])
     return reply
+
+
+def with_parts(
+    reply: ChatMessage, before: Iterable[dict[str, Any]] = (), after: Iterable[dict[str, Any]] = ()
+) -> ChatMessage:
+    """
+    Add parts that `ChatMessage.from_assistant` does not take, such as images or more than one reasoning.
+
+    :param reply: The reply.
+    :param before: Serialized parts to add before its own.
+    :param after: Serialized parts to add after its own.
+    :returns: A new reply.
+    """
+    data = reply.to_dict()
+    data["content"] = [*before, *data["content"], *after]
+    return ChatMessage.from_dict(data)
 
 
 def _message(choice: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +282,7 @@ def _decode_tool_calls(items: Any, completion_id: str) -> tuple[list[ToolCall], 
         extra = _call_extra(item, function)
         name, raw = function.get("name"), function.get("arguments")
         arguments = _parse_arguments(raw)
-        if name and arguments is not None:
+        if name and isinstance(name, str) and arguments is not None:
             tool_calls.append(ToolCall(id=call_id, tool_name=name, arguments=arguments, extra=extra or None))
         else:
             malformed.append({"id": call_id, "tool_name": name, "arguments": raw, **extra})
@@ -415,10 +429,15 @@ class StreamFold:
         self._started = self._started or received_at
         body = self.body
         for name, value in frame.items():
-            if name != "choices" and (value or value == 0):
-                known: Any = body.get(name)
-                merge = isinstance(value, dict) and isinstance(known, dict)
-                body[name] = {**value, **known, **present(value)} if merge else value
+            # What `is_present` tells, without a call for each field of each frame.
+            if name == "choices" or not (value or value == 0):
+                continue
+            if isinstance(value, dict) and isinstance(known := body.get(name), dict):
+                body[name] = {**value, **known, **present(value)}
+            elif isinstance(value, list):
+                body[name] = _merge(body.get(name), value)
+            else:
+                body[name] = value
         meta = {"model": body.get("model"), "received_at": received_at, "usage": frame.get("usage")}
         choices = [choice for choice in _list(frame.get("choices")) if isinstance(choice, dict)]
         if not choices:
@@ -509,6 +528,10 @@ class _ChoiceFold:
                 thoughts[name] = _details_text(value)
             elif name == "tool_calls":
                 tool_calls = _list(value)
+                if "delta" not in choice:  # The calls of a whole message are whole.
+                    tool_calls = [
+                        {**call, "index": n} if isinstance(call, dict) else call for n, call in enumerate(tool_calls)
+                    ]
                 deltas = self._tool_calls.add(tool_calls)
             elif isinstance(value, str):
                 thoughts[name] = value
@@ -620,10 +643,17 @@ class _ToolCallsFold:
         Find the call that a fragment belongs to: by its id, else by its index, else it goes on with the last call.
         """
         call_id, index = fragment.get("id") or None, fragment.get("index")
-        if call_id in self._by_id:
-            return self._by_id[call_id]
-        number = self._by_index.get(index, -1) if index is not None else len(self._slots) - 1
-        if number < 0 or self._slots[number].is_followed_by(call_id, index, function):
+        call_id = call_id if isinstance(call_id, str) else None
+        index = index if isinstance(index, int) else None
+        known, at_index = self._by_id.get(call_id or ""), self._by_index.get(-1 if index is None else index)
+        is_further = at_index is None and not function.get("name")
+        if known is not None and (index is None or at_index == known or is_further):
+            return known
+        # Some routes give all calls the same id, and tell them apart by their index.
+        if at_index is not None and known is not None and self._slots[at_index].has_id(call_id):
+            return at_index
+        number = len(self._slots) - 1 if index is None else at_index
+        if number is None or number < 0 or self._slots[number].is_followed_by(call_id, index, function):
             number = len(self._slots)
             self._slots.append(_ToolCallSlot())
         if call_id:
@@ -640,11 +670,15 @@ class _ToolCallSlot:
     def __init__(self) -> None:
         self._id: str | None = None
         self._name = ""
+        self._odd_name: Any = None
         self._arguments = _Text()
         self._whole_arguments: Any = None
         self._last = ""
         self._extra: dict[str, Any] = {}
         self._announced = False
+
+    def has_id(self, call_id: str | None) -> bool:
+        return self._id == call_id
 
     def is_followed_by(self, call_id: str | None, index: int | None, function: dict[str, Any]) -> bool:
         """
@@ -668,6 +702,8 @@ class _ToolCallSlot:
 
     def add(self, fragment: dict[str, Any], function: dict[str, Any], number: int) -> ToolCallDelta | None:
         name, arguments = function.get("name") or "", function.get("arguments")
+        if not isinstance(name, str):
+            self._odd_name, name = name, ""
         if name == self._name:
             name = ""
         self._name += name
@@ -694,7 +730,11 @@ class _ToolCallSlot:
     def item(self) -> dict[str, Any]:
         extra = dict(self._extra)
         arguments = self._arguments.value() or self._whole_arguments
-        function = {**extra.pop("function", {}), "name": self._name, "arguments": arguments}
+        function = {
+            **extra.pop("function", {}),
+            "name": self._name if self._odd_name is None else self._odd_name,
+            "arguments": arguments,
+        }
         item = {**extra, "id": self._id}
         # A call of another kind than a function has its fields elsewhere.
         return {**item, "function": function} if any(function.values()) else item

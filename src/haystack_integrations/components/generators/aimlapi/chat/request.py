@@ -75,7 +75,7 @@ def build_arguments(
     """
     options, body = split_parameters(parameters, headers, _OWN_PARAMETERS)
     if stream:
-        if (body.get("n") or 1) > 1:
+        if isinstance(body.get("n"), int) and body["n"] > 1:
             msg = "Cannot stream multiple responses, please set n=1."
             raise ValueError(msg)
         body.setdefault("stream_options", {"include_usage": True})
@@ -159,6 +159,9 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
             if in_tool_loop and "tool_calls" in converted:
                 _add_extra_content(converted["tool_calls"], message)
         sent.append(converted)
+    if not sent:
+        msg = "`messages` hold nothing to send: no text, no image, no file and no tool call."
+        raise ValueError(msg)
     return sent[::-1]
 
 

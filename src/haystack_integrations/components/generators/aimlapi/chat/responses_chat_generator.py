@@ -8,10 +8,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing, closing
-from copy import deepcopy
 from datetime import datetime
 from io import StringIO
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from haystack import component, default_from_dict, default_to_dict
 from haystack.components.generators.chat import OpenAIResponsesChatGenerator
@@ -37,21 +36,22 @@ from haystack.tools import (
     flatten_tools_or_toolsets,
     serialize_tools_or_toolset,
 )
-from haystack.utils import Secret, deserialize_callable, serialize_callable
+from haystack.utils import Secret, serialize_callable
 
 from haystack_integrations.components.generators.aimlapi._call import (
-    deserialize_headers,
+    deserialize_component_data,
+    is_present,
     merge_parameters,
     present,
-    response_headers,
     serialize_headers,
+    serialize_parameters,
     split_parameters,
 )
 from haystack_integrations.components.generators.aimlapi._client import BASE_URL, ClientOwner, recorded_response
 from haystack_integrations.components.generators.aimlapi._errors import failures, reject
 from haystack_integrations.components.generators.aimlapi._stream import answer_body, async_frames, frames
 
-from .reply import decode_choice, map_finish_reason
+from .reply import decode_choice, map_finish_reason, with_parts
 from .request import as_messages, response_format, strict_schema, unwalked
 
 _PLACES = {
@@ -78,12 +78,14 @@ _NOT_TAKEN = {
         "",
     ),
 }
+_REASONING_ENTRIES = {"reasoning_effort": "effort", "reasoning_summary": "summary"}
+_ENCRYPTED = "include_reasoning_encrypted_content"
 # Models that are documented to take their reasoning back. Without `store`, they need it encrypted.
 _TAKES_REASONING = re.compile(r"(^|/)(gpt-5(?!.*-(pro|chat))|o[134](-|$)|grok-4)")
 
 _REASONING_FIELDS = ("id", "type", "summary", "content", "encrypted_content", "status")
 # The order in which the parts of a message are sent back.
-_PART_ORDER = {"reasoning": 0, "message": 1, "function_call": 2}
+_PART_ORDER = ("reasoning", "message", "function_call")
 _MESSAGE_FIELDS = {"id", "type", "role", "status", "content"}
 _CALL_FIELDS = {"id", "type", "status", "call_id", "name", "arguments"}
 _TEXT_FIELDS = {"type", "text", "annotations", "logprobs"}
@@ -233,9 +235,6 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
         :returns:
             The serialized component as a dictionary.
         """
-        generation_kwargs = _with_text(self.generation_kwargs)
-        if "extra_headers" in generation_kwargs:
-            generation_kwargs["extra_headers"] = serialize_headers(generation_kwargs["extra_headers"])
         tools: Any = self.tools
         return default_to_dict(
             self,
@@ -243,7 +242,7 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
             model=self.model,
             streaming_callback=serialize_callable(self.streaming_callback) if self.streaming_callback else None,
             api_base_url=self.api_base_url,
-            generation_kwargs=generation_kwargs,
+            generation_kwargs=serialize_parameters(_with_text(self.generation_kwargs)),
             tools=tools if _are_hosted(tools) else serialize_tools_or_toolset(tools),
             tools_strict=self.tools_strict,
             timeout=self.timeout,
@@ -262,17 +261,12 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
         :returns:
             The deserialized component instance.
         """
-        data = deepcopy(data)
+        data = deserialize_component_data(data)
         init_parameters = data.get("init_parameters", {})
         tools = init_parameters.get("tools")
         # A hosted tool has a type as well, but no data.
         if tools and not (isinstance(tools, list) and "data" not in tools[0]):
             deserialize_tools_or_toolset_inplace(init_parameters, key="tools")
-        if callback := init_parameters.get("streaming_callback"):
-            init_parameters["streaming_callback"] = deserialize_callable(callback)
-        for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
-            if headers := parameters.get("extra_headers"):
-                parameters["extra_headers"] = deserialize_headers(headers)
         return default_from_dict(cls, data)
 
     @component.output_types(replies=list[ChatMessage])
@@ -313,26 +307,26 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
         messages = as_messages(messages)
         if not messages:
             return {"replies": []}
-        arguments = self._prepare_api_call(
-            messages=messages,
-            streaming_callback=callback,
-            generation_kwargs=generation_kwargs,
-            tools=tools,
-            tools_strict=tools_strict,
-        )
-        with recorded_response() as responses:
+        with recorded_response() as received:
+            arguments = self._prepare_api_call(
+                messages=messages,
+                streaming_callback=callback,
+                generation_kwargs=generation_kwargs,
+                tools=tools,
+                tools_strict=tools_strict,
+            )
             client = self._sync_client()
             with failures(self):
                 create = client.responses.create
                 response = create(**unwalked(create, arguments))
                 if callback is None:
-                    return {"replies": [_decode(_body(response), response_headers(responses))]}
+                    return {"replies": [_decode(_body(response), received.headers)]}
             fold = _ResponseFold(ComponentInfo.from_component(self))
             with closing(frames(response, self)) as source:
                 for frame in source:
                     callback(fold.add(frame))
             with failures(self):
-                return {"replies": [fold.finish(response_headers(responses))]}
+                return {"replies": [fold.finish(received.headers)]}
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -373,20 +367,20 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
         messages = as_messages(messages)
         if not messages:
             return {"replies": []}
-        arguments = self._prepare_api_call(
-            messages=messages,
-            streaming_callback=callback,
-            generation_kwargs=generation_kwargs,
-            tools=tools,
-            tools_strict=tools_strict,
-        )
-        with recorded_response() as responses:
+        with recorded_response() as received:
+            arguments = self._prepare_api_call(
+                messages=messages,
+                streaming_callback=callback,
+                generation_kwargs=generation_kwargs,
+                tools=tools,
+                tools_strict=tools_strict,
+            )
             client = await self._async_client()
             with failures(self):
                 create = client.responses.create
                 response = await create(**unwalked(create, arguments))
                 if callback is None:
-                    return {"replies": [_decode(_body(response), response_headers(responses))]}
+                    return {"replies": [_decode(_body(response), received.headers)]}
             fold = _ResponseFold(ComponentInfo.from_component(self))
             async with aclosing(async_frames(response, self)) as source:
                 async for frame in source:
@@ -394,7 +388,7 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
                     if inspect.isawaitable(result):
                         await result
             with failures(self):
-                return {"replies": [fold.finish(response_headers(responses))]}
+                return {"replies": [fold.finish(received.headers)]}
 
     def _prepare_api_call(
         self,
@@ -415,10 +409,8 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
             strict=self.tools_strict if tools_strict is None else tools_strict,
         )
         if sent_tools and not parameters.get("store") and _TAKES_REASONING.search(self.model):
-            parameters.setdefault("include_reasoning_encrypted_content", "include" not in parameters)
-        options, body = split_parameters(
-            self._resolve_flattened_kwargs(_with_text(parameters)), self.extra_headers, _PLACES
-        )
+            parameters.setdefault(_ENCRYPTED, "include" not in parameters)
+        options, body = split_parameters(_unflattened(_with_text(parameters)), self.extra_headers, _PLACES)
         body = {name: value for name, value in body.items() if value is not None}
         return {
             "model": self.model,
@@ -443,6 +435,19 @@ def _with_text(parameters: dict[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in parameters.items() if name != "text_format"}, "text": text}
 
 
+def _unflattened(parameters: dict[str, Any]) -> dict[str, Any]:
+    """
+    Put the parameters that the parent class has for entries of `reasoning` and `include` there.
+    """
+    unflattened = {name: value for name, value in parameters.items() if name not in (*_REASONING_ENTRIES, _ENCRYPTED)}
+    if entries := present({entry: parameters.get(name) for name, entry in _REASONING_ENTRIES.items()}):
+        unflattened["reasoning"] = {**(parameters.get("reasoning") or {}), **entries}
+    include = parameters.get("include") or []
+    if parameters.get(_ENCRYPTED) and "reasoning.encrypted_content" not in include:
+        unflattened["include"] = [*include, "reasoning.encrypted_content"]
+    return unflattened
+
+
 def _are_hosted(tools: Any) -> bool:
     return isinstance(tools, list) and bool(tools) and all(isinstance(tool, dict) for tool in tools)
 
@@ -463,6 +468,11 @@ def _tools(tools: Any, *, strict: bool) -> list[dict[str, Any]]:
 
 
 def _input(messages: list[ChatMessage], *, stored: bool) -> list[dict[str, Any]]:
+    for position, message in enumerate(messages):
+        if not isinstance(message, ChatMessage):
+            kind = type(message).__name__
+            msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
+            raise TypeError(msg)
     last_user = max((i for i, message in enumerate(messages) if message.role == ChatRole.USER), default=-1)
     sent = []
     for position, message in enumerate(messages):
@@ -572,24 +582,35 @@ def _reasoning_item(reasoning: ReasoningContent) -> dict[str, Any]:
 
 def _body(response: Any) -> dict[str, Any]:
     body = answer_body(response, "a response")
-    if "output" not in body or body.get("status") in ("failed", "cancelled"):
-        reject(body, f"AIMLAPI answered without a response, status {body.get('status')}")
+    if body.get("status") in ("failed", "cancelled"):
+        _reject_empty(body)
     return body
+
+
+def _reject_empty(body: dict[str, Any]) -> NoReturn:
+    reject(body, f"AIMLAPI answered without a response, status {body.get('status')}")
 
 
 def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | None = None) -> ChatMessage:
     """
     Decode a response by way of the chat completion that says the same.
+
+    :raises APIError: If it is finished and says nothing at all.
     """
-    output = [item for item in body.get("output") or () if isinstance(item, dict)]
+    output = _items(body.get("output"))
+    if not any(_texts(output)):
+        output += _items(_list(body.get("output_text")))
+    is_finished = not isinstance(body.get("output"), list) or (body.get("status") or "completed") == "completed"
+    if is_finished and not output:
+        _reject_empty(body)
     parts = list(_contents(output))
     is_plain = _is_plain(output)
     calls = [item for item in output if item.get("type") == "function_call"]
     message = {
         **{name: value for item in output if is_plain for name, value in _message_fields(item).items()},
-        "content": "".join(part.get("text") or "" for part in parts if part.get("type") == "output_text"),
-        "refusal": "".join(part.get("refusal") or "" for part in parts),
-        "annotations": [annotation for part in parts for annotation in part.get("annotations") or ()],
+        "content": "".join(_texts(output)),
+        "refusal": "".join(_string(part.get("refusal")) for part in parts),
+        "annotations": [annotation for part in parts for annotation in _list(part.get("annotations"))],
         "tool_calls": [
             {
                 "id": call.get("id") or call.get("call_id"),
@@ -603,30 +624,52 @@ def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | Non
     choice = {
         "message": message,
         "finish_reason": _finish_reason(body, output),
-        "logprobs": [logprob for part in parts for logprob in part.get("logprobs") or ()],
+        "logprobs": [logprob for part in parts for logprob in _list(part.get("logprobs"))],
     }
     rest = {name: value for name, value in body.items() if name not in ("output", "output_text")}
     reply = decode_choice(rest, choice, 0, headers, started)
     if reasonings := [_reasoning(item) for item in output if item.get("type") == "reasoning"]:
-        data = reply.to_dict()
-        data["content"] = [*({"reasoning": reasoning.to_dict()} for reasoning in reasonings), *data["content"]]
-        reply = ChatMessage.from_dict(data)
+        reply = with_parts(reply, before=[{"reasoning": reasoning.to_dict()} for reasoning in reasonings])
     return reply
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return [value] if is_present(value) else []
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _items(output: Any) -> list[dict[str, Any]]:
+    """
+    Get the items of an output. What is no item is taken for what a message says.
+    """
+    items = filter(is_present, output if isinstance(output, list) else ())
+    return [item if isinstance(item, dict) else {"type": "message", "content": item} for item in items]
 
 
 def _contents(output: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for item in output:
         if item.get("type") == "message":
-            yield from (part for part in item.get("content") or () if isinstance(part, dict))
+            for part in _list(item.get("content")):
+                yield part if isinstance(part, dict) else {"type": "output_text", "text": part}
+
+
+def _texts(output: list[dict[str, Any]]) -> Iterator[str]:
+    return (_string(part.get("text")) for part in _contents(output) if part.get("type") == "output_text")
 
 
 def _finish_reason(body: dict[str, Any], output: list[dict[str, Any]]) -> str | None:
     """
     Tell why a response ended, in the words of chat completions.
     """
-    if reason := (body.get("incomplete_details") or {}).get("reason"):
+    details = body.get("incomplete_details")
+    if reason := details.get("reason") if isinstance(details, dict) else details:
         return str(reason)
-    if body.get("status", "completed") != "completed":
+    if (body.get("status") or "completed") != "completed":
         return None
     if any(item.get("type") == "function_call" for item in output):
         return "tool_calls"
@@ -641,22 +684,32 @@ def _is_plain(output: list[dict[str, Any]]) -> bool:
     """
     Tell whether a ChatMessage can hold an output: the order of its items, and all that is in them.
     """
-    types = [item.get("type", "") for item in output]
+    types = [item.get("type") for item in output]
     return (
-        set(types) <= _PART_ORDER.keys()
-        and types == sorted(types, key=_PART_ORDER.__getitem__)
+        all(kind in _PART_ORDER for kind in types)
+        and types == sorted(types, key=_PART_ORDER.index)
         and types.count("message") <= 1
         and all(present(item).keys() <= _CALL_FIELDS for item in output if item["type"] == "function_call")
         and all(
             present(part, _TEXT_FIELDS if part.get("type") == "output_text" else {"type", "refusal"}) == {}
+            and isinstance(part.get("text") or "", str)
+            and isinstance(part.get("refusal") or "", str)
             for part in _contents(output)
         )
     )
 
 
 def _reasoning(item: dict[str, Any]) -> ReasoningContent:
-    texts = item.get("summary") or item.get("content") or ()
-    return ReasoningContent("\n".join(text.get("text") or "" for text in texts), extra=item)
+    texts = _list(item.get("summary")) or _list(item.get("content"))
+    text = "\n".join(_string(part.get("text") if isinstance(part, dict) else part) for part in texts)
+    return ReasoningContent(text, extra=item)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    # Arguments may come as the object that they stand for.
+    return json.dumps(value, ensure_ascii=False) if is_present(value) else ""
 
 
 class _ResponseFold:
@@ -686,13 +739,14 @@ class _ResponseFold:
         received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
         self._started = self._started or received_at
         for part in (event.get("response"), {"meta": event.get("meta")}):
-            self._body.update(present(part or {}))
-        kind, number = event.get("type"), event.get("output_index") or 0
+            self._body.update(present(part if isinstance(part, dict) else {}))
+        kind, index, item = str(event.get("type")), event.get("output_index"), event.get("item")
+        number = index if isinstance(index, int) else 0
         content: dict[str, Any] = {}
         if kind in _DELTAS:
             content = self._add_delta(kind, number, event)
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            content = self._add_item(number, event.get("item") or {}, done=kind.endswith("done"))
+        elif kind in ("response.output_item.added", "response.output_item.done") and isinstance(item, dict):
+            content = self._add_item(number, item, done=kind.endswith("done"))
         elif kind in ("response.completed", "response.incomplete"):
             self._body["status"] = kind.removeprefix("response.")
             content = {"finish_reason": map_finish_reason(_finish_reason(self._body, self._output()))}
@@ -717,15 +771,11 @@ class _ResponseFold:
         if item.get("type") != "function_call" or number in self._blocks:
             return {}
         index = len(self._blocks)
-        extra = {"call_id": item.get("call_id")}
-        return {
-            "tool_calls": [
-                ToolCallDelta(index, item.get("name"), item.get("arguments") or None, item.get("id"), extra=extra)
-            ]
-        }
+        arguments, extra = _as_text(item.get("arguments")) or None, {"call_id": item.get("call_id")}
+        return {"tool_calls": [ToolCallDelta(index, item.get("name"), arguments, item.get("id"), extra=extra)]}
 
     def _add_delta(self, kind: str, number: int, event: dict[str, Any]) -> dict[str, Any]:
-        delta = event.get("delta") or ""
+        delta = _as_text(event.get("delta"))
         if _DELTAS[kind] == "reasoning":
             part = (number, event.get("summary_index"), event.get("content_index"))
             if number in self._blocks and part != self._reasoning_part:
@@ -741,7 +791,7 @@ class _ResponseFold:
         return {"reasoning": ReasoningContent(delta)} if _DELTAS[kind] == "reasoning" else {}
 
     def _output(self) -> list[dict[str, Any]]:
-        return self._body.get("output") or [self._whole(number) for number in sorted(self._items)]
+        return _items(self._body.get("output")) or [self._whole(number) for number in sorted(self._items)]
 
     def _whole(self, number: int) -> dict[str, Any]:
         item = dict(self._items[number])
@@ -749,7 +799,7 @@ class _ResponseFold:
         if text := written.get("response.output_text.delta"):
             item["content"] = [{"type": "output_text", "text": text}]
         if refusal := written.get("response.refusal.delta"):
-            item["content"] = [*(item.get("content") or ()), {"type": "refusal", "refusal": refusal}]
+            item["content"] = [*_list(item.get("content")), {"type": "refusal", "refusal": refusal}]
         if summary := written.get("response.reasoning_summary_text.delta"):
             item["summary"] = [{"type": "summary_text", "text": summary}]
         if thought := written.get("response.reasoning_text.delta"):
@@ -769,4 +819,4 @@ class _ResponseFold:
         output = self._output()
         if not output and self._body["status"] == "in_progress":
             reject(self._body, "The stream ended without a response")
-        return _decode({**self._body, "output": output}, headers, self._started)
+        return _decode({**self._body, "output": output or self._body.get("output", [])}, headers, self._started)
