@@ -7,6 +7,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
 
@@ -277,9 +278,37 @@ async def test_html(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES[2:])
-@pytest.mark.parametrize("content", ["", "data: [DONE]\n\n", ": ping\n\n", 'data: {"choices": []}\n\n', HTML])
+@pytest.mark.parametrize("content", ["", "data: [DONE]\n\n", ": ping\n\n", 'data: {"choices": []}\n\n'])
 async def test_stream_of_nothing(content: str, mode: str) -> None:
     await assert_error(mode, sse(end=content), ["The stream ended without a choice"])
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+@pytest.mark.parametrize("content", [HTML, json.dumps(ROOT_ERROR), f"{json.dumps(ROOT_ERROR)}\r\n"])
+async def test_body_that_is_labelled_as_events(content: str, mode: str) -> None:
+    await assert_error(mode, sse(end=content), ["Model is down"])
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+async def test_events_cut_anywhere(line_end: str, size: int, mode: str) -> None:
+    frames = [json.dumps(part) for part in (frame({"content": "4"}), frame({"content": "2 ä"}), end())]
+    lines = [": ping", "event: message", f"data:{frames[0]}", "", "", f"data: {frames[1]}", "id: 7", ""]
+    # A frame over two lines, and the last one without a blank line behind it.
+    lines += [f"data: {frames[2][:-1]}", f"data: {frames[2][-1]}"]
+    content = line_end.join(lines).encode()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), size):
+            yield content[start : start + size]
+
+    cut = pieces() if "async" in mode else (content[start : start + size] for start in range(0, len(content), size))
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=cut))
+    generator = AIMLAPIChatGenerator(http_client_kwargs={"transport": transport}, streaming_callback=print)
+    result = await generator.run_async("Hi") if "async" in mode else generator.run("Hi")
+    reply = result["replies"][0]
+    assert (reply.text, reply.meta["finish_reason"], reply.meta["usage"]) == ("42 ä", "stop", USAGE)
 
 
 @pytest.mark.parametrize("mode", MODES[2:])

@@ -753,7 +753,7 @@ class TestReply:
 
     @in_all_modes
     async def test_details_of_another_shape(self, mode: str) -> None:
-        part = {"type": "output_text", "text": "hello", "annotations": 5, "logprobs": "x"}
+        part = {"type": "output_text", "text": "hello", "annotations": 5, "logprobs": "x1"}
         body = response(
             {"type": "message", "content": [part]}, status="incomplete", incomplete_details="content_filter"
         )
@@ -770,16 +770,23 @@ class TestReply:
             "finish_reason": "content_filter",
             "incomplete_details": "content_filter",
             "annotations": [5],
-            "logprobs": ["x"],
+            "logprobs": ["x1"],
         }
 
     @in_all_modes
     @pytest.mark.parametrize("output", [[], [None], [{}], "x", {}, {"type": "message"}, 5, None])
-    @pytest.mark.parametrize("status", [{"status": "completed"}, {}])
+    @pytest.mark.parametrize("status", [{"status": "completed"}, {"status": None}, {}])
     async def test_a_response_without_an_output(self, mode: str, output: Any, status: dict[str, Any]) -> None:
         body = {"id": "resp_1", **status, "output": output}
         answer = sse({"type": "response.completed", "response": body}) if "streamed" in mode else body
         with pytest.raises(openai.APIError, match=rf"without a response, status (completed|None) \(model {MODEL}"):
+            await ask(Api(answer), mode)
+
+    @in_all_modes
+    async def test_an_unfinished_response_without_a_list(self, mode: str) -> None:
+        body = {**response(status="incomplete"), "output": "x"}
+        answer = sse({"type": "response.incomplete", "response": body}) if "streamed" in mode else body
+        with pytest.raises(openai.APIError, match="without a response, status incomplete"):
             await ask(Api(answer), mode)
 
     @in_all_modes
@@ -955,7 +962,8 @@ class TestStream:
 
     @pytest.mark.parametrize("mode", STREAMED)
     async def test_a_refusal_after_a_content_of_another_shape(self, mode: str) -> None:
-        added = {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message", "content": "No"}}
+        added: dict[str, Any] = {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message"}}
+        added["item"]["content"] = {"type": "output_text", "text": "No"}
         stream = sse(added, {"type": "response.refusal.delta", "output_index": 0, "delta": "never."})
         reply = await ask(Api(stream), mode)
         assert (reply.text, reply.meta["refusal"]) == ("No", "never.")

@@ -188,7 +188,7 @@ class EventDecoder:
         :returns: The data of a last event that no blank line followed, or a body that holds no event.
         """
         rest = b"".join(self._pieces).strip()
-        found = self._decode([rest.replace(b"\r\n", b"\n")])
+        found = self._decode([rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")])
         if self._is_empty and rest and not rest.startswith((b":", b"event:", b"id:", b"retry:")):
             return [rest.decode()]
         return found

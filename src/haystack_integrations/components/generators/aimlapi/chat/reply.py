@@ -54,6 +54,7 @@ _TOP_FIELDS = {"choices", "model", "meta", "obfuscation"}
 _CHOICE_FIELDS = {"index", "message", "delta", "finish_reason", "obfuscation"}
 _MESSAGE_FIELDS = {"role", "content", "tool_calls", "images", "obfuscation"}
 _TOOL_CALL_FIELDS = {"id", "index", "function"}
+_FUNCTION_FIELDS = {"name", "arguments"}
 _SKIPPED_FIELDS = {"role", "obfuscation"}
 _DETAIL_TEXTS = ("text", "summary")
 _DETAIL_IDENTITY = ("id", "data", "signature")
@@ -290,10 +291,12 @@ def _decode_tool_calls(items: Any, completion_id: str) -> tuple[list[ToolCall], 
 
 
 def _call_extra(call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    if call.keys() <= _TOOL_CALL_FIELDS and function.keys() <= _FUNCTION_FIELDS:
+        return {}
     extra = present(call, _TOOL_CALL_FIELDS)
     if extra.get("type") == "function":
         del extra["type"]
-    if more := present(function, {"name", "arguments"}):
+    if more := present(function, _FUNCTION_FIELDS):
         extra["function"] = more
     return extra
 
@@ -562,36 +565,36 @@ class _ChoiceFold:
             else:
                 self._choice[name] = value
 
-        reasoning = self._shown(thoughts) if thoughts else ""
-        contents: list[tuple[Any, dict[str, Any]]] = []
-        if reasoning:
-            contents.append(("reasoning", {"content": "", "reasoning": ReasoningContent(reasoning)}))
+        contents: list[tuple[Any, str, ReasoningContent | None, list[ToolCallDelta] | None]] = []
+        if thoughts and (reasoning := self._shown(thoughts)):
+            contents.append(("reasoning", "", ReasoningContent(reasoning), None))
         if text:
-            contents.append(("text", {"content": text}))
-        contents += [(delta.index, {"content": "", "tool_calls": [delta]}) for delta in deltas]
+            contents.append(("text", text, None, None))
+        for tool_call in deltas:
+            contents.append((tool_call.index, "", None, [tool_call]))
+        if not contents:
+            contents.append((None, "", None, None))
 
         chunks = []
-        for position, (block, content) in enumerate(contents or [(None, {"content": ""})], start=1):
-            ending = finish_reason if position >= len(contents) else None
+        for content in contents:
+            block, written, thought_chunk, calls = content
+            ending = finish_reason if content is contents[-1] else None
             meta = {
                 "model": frame_meta["model"],
                 "index": self._index,
-                "tool_calls": tool_calls if "tool_calls" in content else None,
+                "tool_calls": tool_calls if calls else None,
                 "finish_reason": ending,
                 "received_at": frame_meta["received_at"],
                 "usage": frame_meta["usage"],
             }
             if logprobs:
                 meta["logprobs"] = logprobs
+            number = self._blocks.get(block)
+            start = number is None and block is not None
+            if start:
+                number = self._blocks[block] = len(self._blocks)
             chunks.append(
-                StreamingChunk(
-                    meta=meta,
-                    component_info=component_info,
-                    start=block is not None and block not in self._blocks,
-                    index=None if block is None else self._blocks.setdefault(block, len(self._blocks)),
-                    finish_reason=ending,
-                    **content,
-                )
+                StreamingChunk(written, meta, component_info, number, calls, None, start, ending, thought_chunk)
             )
         return chunks
 
@@ -643,6 +646,8 @@ class _ToolCallsFold:
         Find the call that a fragment belongs to: by its id, else by its index, else it goes on with the last call.
         """
         call_id, index = fragment.get("id") or None, fragment.get("index")
+        if call_id is None and isinstance(index, int) and index in self._by_index and not function.get("name"):
+            return self._by_index[index]
         call_id = call_id if isinstance(call_id, str) else None
         index = index if isinstance(index, int) else None
         known, at_index = self._by_id.get(call_id or ""), self._by_index.get(-1 if index is None else index)
