@@ -45,7 +45,7 @@ def api_base_url() -> str:
     if os.environ.get("AIMLAPI_API_KEY"):
         return LIVE_URL
     os.environ["AIMLAPI_API_KEY"] = "replay"
-    print("(A replay of recorded answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n")
+    print("(A replay of prepared answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n")
     return StandIn(delay=0.01).start()
 
 

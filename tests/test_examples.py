@@ -21,7 +21,7 @@ from examples.stand_in import StandIn
 from tests.recording import respond
 
 ROOT = Path(__file__).parents[1]
-REPLAY = "(A replay of recorded answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n\n"
+REPLAY = "(A replay of prepared answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n\n"
 OUTPUT = {
     "chat.py": "The capital of France is Paris.\n",
     "quickstart.py": """\

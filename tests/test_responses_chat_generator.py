@@ -1180,3 +1180,11 @@ def test_quiet(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         generator(Api()).run("Hi")
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("mode", ["run streamed", "run_async streamed"])
+async def test_model_that_does_not_stream(mode: str) -> None:
+    body = response(message("Hello"))
+    streamed = await ask(Api(httpx2.Response(200, json=body)), mode)
+    plain = await ask(Api(body), mode.removesuffix(" streamed"))
+    assert streamed == plain

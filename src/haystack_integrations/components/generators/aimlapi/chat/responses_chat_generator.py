@@ -738,7 +738,9 @@ class _ResponseFold:
         """
         received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
         self._started = self._started or received_at
-        for part in (event.get("response"), {"meta": event.get("meta")}):
+        # A model that does not stream answers with the whole response.
+        whole = event if "output" in event else event.get("response")
+        for part in (whole, {"meta": event.get("meta")}):
             self._body.update(present(part if isinstance(part, dict) else {}))
         kind, index, item = str(event.get("type")), event.get("output_index"), event.get("item")
         number = index if isinstance(index, int) else 0
