@@ -52,6 +52,9 @@ _LASTING = re.compile(
 )
 _GATEWAY_TIMEOUT = 504
 
+_LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
+_KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
+
 T = TypeVar("T", int, float)
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class Received:
     """
 
     response: httpx2.Response | None = None
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set, repr=False)
     lifetime: object = None
 
     @property
@@ -95,7 +98,8 @@ def recorded_response() -> Iterator[Received]:
     finally:
         _received.reset(token)
         # The event loop keeps the context in which a connection was opened for as long as the connection is open.
-        received.__init__()  # type: ignore[misc]
+        received.response = received.lifetime = None
+        received.secrets.clear()
 
 
 def current() -> Received:
@@ -214,9 +218,6 @@ def _http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dic
     return legacy, settings
 
 
-_LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
-
-
 def _with_connection_stack(settings: dict[str, Any], http_client_kwargs: dict[str, Any]) -> dict[str, Any]:
     """
     Have the connections of an asynchronous client kept on a stack, unless the user chose another way to connect.
@@ -233,9 +234,6 @@ def _with_connection_stack(settings: dict[str, Any], http_client_kwargs: dict[st
         verify=settings.get("verify", True), cert=settings.get("cert"), trust_env=trust_env
     )
     return {**settings, "transport": ConnectionStack(verify, **limits)}
-
-
-_KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
 
 
 def sendable(value: str, name: str) -> str:

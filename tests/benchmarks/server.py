@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+A chat completions server whose every reply is made in advance, so that its cost is the same for whoever asks.
+
+The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/chat/completions`, and `GET /connections` gives the
+number of TCP connections accepted so far. Run as a script, it prints its port and serves until its
+standard input closes.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+KINDS = ("text", "reasoning", "tools", "mixed")
+WORD_LENGTH = 9
+WRITE_SIZE = 64 * 1024
+
+
+def word_at(number: int) -> str:
+    """The text of a chunk; no two are the same, since some JSON parsers keep the strings that they have seen."""
+    return f" {number:08x}"
+
+
+def deltas(kind: str, count: int) -> Iterator[dict[str, Any]]:
+    """The `delta` objects of a stream's chunks, without the closing ones."""
+    for number in range(count):
+        word = word_at(number)
+        if kind == "mixed":
+            part = ("reasoning", "text", "tools")[3 * number // count]
+        else:
+            part = kind
+        if part == "text":
+            yield {"content": word}
+        elif part == "reasoning":
+            yield {"content": None, "reasoning_content": word}
+        elif number == 0 or (kind == "mixed" and 3 * (number - 1) // count < 2):
+            function = {"name": "write", "arguments": '{"text": "'}
+            yield {"tool_calls": [{"index": 0, "id": "call_0", "type": "function", "function": function}]}
+        else:
+            arguments = '"}' if number == count - 1 else word
+            yield {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
+
+
+def stream_events(kind: str, count: int) -> Iterator[bytes]:
+    """The server-sent events of a whole reply."""
+    head = {
+        "id": "chatcmpl-0123456789abcdef",
+        "object": "chat.completion.chunk",
+        "created": 1767225600,
+        "model": "openai/gpt-4o",
+        "service_tier": "default",
+        "system_fingerprint": "fp_0123456789",
+    }
+    finish_reason = "tool_calls" if kind in ("tools", "mixed") else "stop"
+    usage = {"prompt_tokens": 10, "completion_tokens": count, "total_tokens": count + 10}
+
+    def event(choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
+        return b"data: %b\n\n" % json.dumps({**head, "choices": choices, "usage": usage}).encode()
+
+    for delta in deltas(kind, count):
+        yield event([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])
+    yield event([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_reason}])
+    yield event([], usage)
+    yield b"data: [DONE]\n\n"
+
+
+@lru_cache
+def response(kind: str, count: int) -> bytes:
+    """The bytes of a whole response: every event of a stream is an HTTP chunk of its own, as servers send them."""
+    if kind == "plain":
+        text = "".join(map(word_at, range(count)))
+        body = json.dumps(
+            {
+                "id": "chatcmpl-0123456789abcdef",
+                "object": "chat.completion",
+                "created": 1767225600,
+                "model": "openai/gpt-4o",
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": text, "refusal": None},
+                        "logprobs": None,
+                        "finish_reason": "stop",
+                    }
+                ],
+                "usage": {"prompt_tokens": 10, "completion_tokens": count, "total_tokens": count + 10},
+            }
+        ).encode()
+        return json_response(body)
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Inference-Id: inf-0\r\n"
+        b"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    chunks = (b"%x\r\n%b\r\n" % (len(event), event) for event in stream_events(kind, count))
+    return head + b"".join(chunks) + b"0\r\n\r\n"
+
+
+def json_response(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Inference-Id: inf-0\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+class Connection(asyncio.Protocol):
+    accepted = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        type(self).accepted += 1
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.received = bytearray()
+        self.blocks: deque[memoryview] = deque()
+        self.paused = False
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        while (end := self.received.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self.received[:end]).lower()
+            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+            if len(self.received) < end + 4 + length:
+                return
+            path = bytes(self.received[:end]).split(b" ", 2)[1].decode()
+            del self.received[: end + 4 + length]
+            if path == "/connections":
+                self.send(json_response(b"%d" % self.accepted))
+                continue
+            kind, count, delay, *_ = path.strip("/").split("/")
+            body = response(kind, int(count))
+            if int(delay):
+                asyncio.get_running_loop().call_later(int(delay) / 1000, self.send, body)
+            else:
+                self.send(body)
+
+    def send(self, body: bytes) -> None:
+        view = memoryview(body)
+        self.blocks.extend(view[at : at + WRITE_SIZE] for at in range(0, len(view), WRITE_SIZE))
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        while self.blocks and not self.paused and not self.transport.is_closing():
+            self.transport.write(self.blocks.popleft())
+
+
+async def serve() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    closed = asyncio.Event()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        loop.call_soon_threadsafe(closed.set)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    await closed.wait()
+
+
+class Server:
+    """The running server, as the benchmark sees it."""
+
+    def __init__(self, port: int) -> None:
+        self.origin = f"http://127.0.0.1:{port}"
+        self.asked = 0
+
+    def url(self, kind: str, count: int = 1, delay_ms: int = 0) -> str:
+        """The base URL under which `chat/completions` answers with this reply."""
+        return f"{self.origin}/{kind}/{count}/{delay_ms}"
+
+    def connections(self) -> int:
+        """How many connections clients have opened so far; those of this question are left out."""
+        with urllib.request.urlopen(f"{self.origin}/connections") as reply:
+            self.asked += 1
+            return int(reply.read()) - self.asked
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """Run the server in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin and process.stdout
+    try:
+        yield Server(int(next(islice(process.stdout, 1))))
+    finally:
+        process.stdin.close()
+        process.wait(10)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
