@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -358,6 +359,9 @@ def test_client_of_the_component_can_be_used_directly(mode: Mode) -> None:
 @pytest.fixture
 def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Nothing is logged as an error, and nothing left for the garbage collector to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()  # What earlier tests have left.
     yield
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
