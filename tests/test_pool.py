@@ -162,3 +162,20 @@ async def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPat
         generator.api_base_url = "http://aimlapi.invalid/v1"
         assert (await generator.run_async("Hi"))["replies"][0].text == "Hi"
         assert server.accepted == 1
+
+
+async def test_a_connection_is_given_back_once() -> None:
+    async with serving(http_client_kwargs={"limits": {"max_connections": 1}}) as (server, generator):
+        await generator.warm_up_async()
+        http_client = generator.async_client._client
+        request = http_client.build_request("POST", f"{generator.api_base_url}/chat/completions", json={})
+        response = await http_client.send(request, stream=True)
+        await response.stream.aclose()
+        await response.stream.aclose()
+
+        (task,) = await hold(server, generator, 1)
+        waiting = asyncio.create_task(generator.run_async("Hi"))
+        await asyncio.sleep(0.05)
+        assert server.waiting == 1
+        server.go.set()
+        await asyncio.gather(task, waiting)
