@@ -96,6 +96,13 @@ def is_present(value: Any) -> bool:
     return bool(value) or value == 0
 
 
+def as_list(value: Any) -> list[Any]:
+    # What is to be a list and is none counts as its only item.
+    if isinstance(value, list):
+        return value
+    return [value] if is_present(value) else []
+
+
 def call_meta(service_meta: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     """
     Read what AIMLAPI tells about a call: its cost and ids.
@@ -163,9 +170,7 @@ def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
         init_parameters["streaming_callback"] = deserialize_callable(callback)
     for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
         if headers := parameters.get("extra_headers"):
-            parameters["extra_headers"] = deserialize_headers(headers)
+            parameters["extra_headers"] = {
+                name: Secret.from_dict(value) if isinstance(value, dict) else value for name, value in headers.items()
+            }
     return data
-
-
-def deserialize_headers(headers: dict[str, Any]) -> dict[str, Any]:
-    return {name: Secret.from_dict(value) if isinstance(value, dict) else value for name, value in headers.items()}

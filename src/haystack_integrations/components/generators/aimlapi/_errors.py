@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
 
 import httpx2
-from haystack.utils import Secret
 from openai import APIConnectionError, APIError, APIStatusError
 
 from ._client import BASE_URL, BREAKS, broken_off, current
@@ -65,9 +64,6 @@ class Caller(Protocol):
     """The component that makes a call."""
 
     model: str
-    api_key: Secret
-    generation_kwargs: Any
-    extra_headers: dict[str, str | Secret] | None
 
 
 def provider_message(body: Any) -> str:

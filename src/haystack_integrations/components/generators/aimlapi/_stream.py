@@ -70,7 +70,7 @@ def answer_body(answer: Any, kind: str) -> dict[str, Any]:
     :returns: The body as a dictionary.
     :raises APIError: If it is an error, or no JSON object.
     """
-    body: Any = answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
+    body = _decoded(answer)
     if is_error(body):
         reject(body, f"AIMLAPI answered with an error instead of {kind}")
     return cast(dict[str, Any], body)
@@ -91,9 +91,14 @@ def completion_body(completion: Any) -> dict[str, Any]:
     return body
 
 
+def _decoded(model: Any) -> Any:
+    # The SDK's models warn of every value that is not of the type they declare.
+    return model.to_dict(warnings=False) if hasattr(model, "to_dict") else model
+
+
 def _checked(frame: Any) -> dict[str, Any]:
     if not isinstance(frame, dict):
-        frame = frame.to_dict(warnings=False) if hasattr(frame, "to_dict") else frame
+        frame = _decoded(frame)
     elif frame.get("choices") and "error" not in frame:
         return frame
     if is_error(frame):
@@ -153,7 +158,7 @@ class EventDecoder:
     Decodes server-sent events down to their data.
 
     Unlike those of httpx2 and the SDK it keeps a last event that no blank line follows, and a body that is labelled as
-    events but is none, such as an error. And it takes a quarter of their time, for each token of each stream.
+    events but is none, such as an error. And it takes a third of their time, for each token of each stream.
     """
 
     def __init__(self) -> None:

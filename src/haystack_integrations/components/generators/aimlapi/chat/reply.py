@@ -22,7 +22,7 @@ from haystack.dataclasses import (
     ToolCallDelta,
 )
 
-from haystack_integrations.components.generators.aimlapi._call import call_meta, is_present, present
+from haystack_integrations.components.generators.aimlapi._call import as_list, call_meta, is_present, present
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def decode_choice(
     tool_calls, malformed, other_calls = _decode_tool_calls(message.get("tool_calls"), str(body.get("id") or ""))
     if _is_refused(finish_reason, message.get("refusal"), text or tool_calls or malformed):
         finish_reason = "content_filter"
-    images, other_images = _decode_images([*_list(message.get("images")), *image_parts])
+    images, other_images = _decode_images([*as_list(message.get("images")), *image_parts])
     service_meta: Any = body.get("meta")
     if choice.get("index") is not None:
         index = choice["index"]
@@ -159,12 +159,6 @@ def _message(choice: dict[str, Any]) -> dict[str, Any]:
     for part in (choice.get("delta"), choice.get("message")):
         message.update(present(part if isinstance(part, dict) else {"message": part}))
     return message
-
-
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [value] if is_present(value) else []
 
 
 def map_finish_reason(raw: Any) -> FinishReason | None:
@@ -227,11 +221,11 @@ def _decode_content(content: Any) -> tuple[str, str, list[Any]]:
 
 def _split_parts(content: Any) -> tuple[list[str], list[Any]]:
     texts, others = [], []
-    for part in _list(content):
+    for part in as_list(content):
         fields = part if isinstance(part, dict) else {"text": part}
         if isinstance(fields.get("text"), str) and fields.get("type", "text") == "text":
             texts.append(fields["text"])
-            others += _list(present(fields, {"type", "text"}))
+            others += as_list(present(fields, {"type", "text"}))
         else:
             others.append(part)
     return texts, others
@@ -273,7 +267,7 @@ def _decode_tool_calls(items: Any, completion_id: str) -> tuple[list[ToolCall], 
     :returns: The calls, those whose arguments are no JSON object, and items that are no calls of a function.
     """
     tool_calls, malformed, others = [], [], []
-    for position, item in enumerate(_list(items)):
+    for position, item in enumerate(as_list(items)):
         function = item.get("function") if isinstance(item, dict) else None
         if not isinstance(function, dict):
             others.append(item)
@@ -442,7 +436,7 @@ class StreamFold:
             else:
                 body[name] = value
         meta = {"model": body.get("model"), "received_at": received_at, "usage": frame.get("usage")}
-        choices = [choice for choice in _list(frame.get("choices")) if isinstance(choice, dict)]
+        choices = [choice for choice in as_list(frame.get("choices")) if isinstance(choice, dict)]
         if not choices:
             return [StreamingChunk("", meta, self._component_info)]
         return [chunk for position, choice in enumerate(choices) for chunk in self._add_choice(choice, position, meta)]
@@ -530,7 +524,7 @@ class _ChoiceFold:
                 self._details.add(value)
                 thoughts[name] = _details_text(value)
             elif name == "tool_calls":
-                tool_calls = _list(value)
+                tool_calls = as_list(value)
                 if "delta" not in choice:  # The calls of a whole message are whole.
                     tool_calls = [
                         {**call, "index": n} if isinstance(call, dict) else call for n, call in enumerate(tool_calls)

@@ -69,7 +69,6 @@ def build_arguments(
     :param headers: The headers of init.
     :param stream: Whether the reply is streamed.
     :returns: The arguments. Nothing that was passed in is changed.
-    :raises TypeError: If a message is no ChatMessage.
     :raises ValueError: If a parameter has another place, several replies are to be streamed, a header is not accepted
         or a message cannot be sent.
     """
@@ -118,13 +117,18 @@ def as_messages(messages: list[ChatMessage] | str) -> list[ChatMessage]:
 
     :param messages: The conversation, or a text.
     :returns: The conversation.
-    :raises TypeError: If it is neither.
+    :raises TypeError: If it is neither, or something in the conversation is no message.
     """
     if isinstance(messages, str):
         return [ChatMessage.from_user(messages)]
     if not isinstance(messages, list):
         msg = f"`messages` must be a list of ChatMessage or a string, got {type(messages).__name__}."
         raise TypeError(msg)
+    for position, message in enumerate(messages):
+        if not isinstance(message, ChatMessage):
+            kind = type(message).__name__
+            msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
+            raise TypeError(msg)
     return messages
 
 
@@ -133,10 +137,6 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
     in_tool_loop = True
     for position in range(len(messages) - 1, -1, -1):
         message = messages[position]
-        if not isinstance(message, ChatMessage):
-            kind = type(message).__name__
-            msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
-            raise TypeError(msg)
         try:
             converted = message.to_openai_dict_format()
         except ValueError as error:

@@ -39,6 +39,7 @@ from haystack.tools import (
 from haystack.utils import Secret, serialize_callable
 
 from haystack_integrations.components.generators.aimlapi._call import (
+    as_list,
     deserialize_component_data,
     is_present,
     merge_parameters,
@@ -468,11 +469,6 @@ def _tools(tools: Any, *, strict: bool) -> list[dict[str, Any]]:
 
 
 def _input(messages: list[ChatMessage], *, stored: bool) -> list[dict[str, Any]]:
-    for position, message in enumerate(messages):
-        if not isinstance(message, ChatMessage):
-            kind = type(message).__name__
-            msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
-            raise TypeError(msg)
     last_user = max((i for i, message in enumerate(messages) if message.role == ChatRole.USER), default=-1)
     sent = []
     for position, message in enumerate(messages):
@@ -599,7 +595,7 @@ def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | Non
     """
     output = _items(body.get("output"))
     if not any(_texts(output)):
-        output += _items(_list(body.get("output_text")))
+        output += _items(as_list(body.get("output_text")))
     is_finished = not isinstance(body.get("output"), list) or (body.get("status") or "completed") == "completed"
     if is_finished and not output:
         _reject_empty(body)
@@ -610,7 +606,7 @@ def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | Non
         **{name: value for item in output if is_plain for name, value in _message_fields(item).items()},
         "content": "".join(_texts(output)),
         "refusal": "".join(_string(part.get("refusal")) for part in parts),
-        "annotations": [annotation for part in parts for annotation in _list(part.get("annotations"))],
+        "annotations": [annotation for part in parts for annotation in as_list(part.get("annotations"))],
         "tool_calls": [
             {
                 "id": call.get("id") or call.get("call_id"),
@@ -624,19 +620,13 @@ def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | Non
     choice = {
         "message": message,
         "finish_reason": _finish_reason(body, output),
-        "logprobs": [logprob for part in parts for logprob in _list(part.get("logprobs"))],
+        "logprobs": [logprob for part in parts for logprob in as_list(part.get("logprobs"))],
     }
     rest = {name: value for name, value in body.items() if name not in ("output", "output_text")}
     reply = decode_choice(rest, choice, 0, headers, started)
     if reasonings := [_reasoning(item) for item in output if item.get("type") == "reasoning"]:
         reply = with_parts(reply, before=[{"reasoning": reasoning.to_dict()} for reasoning in reasonings])
     return reply
-
-
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [value] if is_present(value) else []
 
 
 def _string(value: Any) -> str:
@@ -654,7 +644,7 @@ def _items(output: Any) -> list[dict[str, Any]]:
 def _contents(output: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for item in output:
         if item.get("type") == "message":
-            for part in _list(item.get("content")):
+            for part in as_list(item.get("content")):
                 yield part if isinstance(part, dict) else {"type": "output_text", "text": part}
 
 
@@ -700,7 +690,7 @@ def _is_plain(output: list[dict[str, Any]]) -> bool:
 
 
 def _reasoning(item: dict[str, Any]) -> ReasoningContent:
-    texts = _list(item.get("summary")) or _list(item.get("content"))
+    texts = as_list(item.get("summary")) or as_list(item.get("content"))
     text = "\n".join(_string(part.get("text") if isinstance(part, dict) else part) for part in texts)
     return ReasoningContent(text, extra=item)
 
@@ -801,7 +791,7 @@ class _ResponseFold:
         if text := written.get("response.output_text.delta"):
             item["content"] = [{"type": "output_text", "text": text}]
         if refusal := written.get("response.refusal.delta"):
-            item["content"] = [*_list(item.get("content")), {"type": "refusal", "refusal": refusal}]
+            item["content"] = [*as_list(item.get("content")), {"type": "refusal", "refusal": refusal}]
         if summary := written.get("response.reasoning_summary_text.delta"):
             item["summary"] = [{"type": "summary_text", "text": summary}]
         if thought := written.get("response.reasoning_text.delta"):
