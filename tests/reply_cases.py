@@ -29,7 +29,8 @@ def sse(*frames: Any, end: str = "data: [DONE]\n\n") -> httpx2.Response:
 
 
 def plain(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
-    return httpx2.Response(status, headers={**HEADERS, **headers}, json=body)
+    content_type = {"content-type": "application/json"}
+    return httpx2.Response(status, headers={**content_type, **HEADERS, **headers}, content=json.dumps(body).encode())
 
 
 class Api:
@@ -469,6 +470,8 @@ TOOL_CALLS = {
 
 COST = {"credits_used": 610, "usd_spent": 0.000305}
 LOGPROBS = {"content": [{"token": "4", "logprob": -0.1}, {"token": "4", "logprob": -0.1}], "refusal": None}
+DEEP = json.loads("[" * 250 + "1" + "]" * 250)
+
 OTHERS = {
     "cost in the body": Case(
         body({"content": "4"}, meta={"usage": {**COST, "tokens_used": None}, "region": "eu"}),
@@ -734,6 +737,17 @@ OTHERS = {
         [frame({"content": 4, "audio": "AA", "citations": {"a": 1}}), end(usage="many"), {"choices": ["odd"]}],
         [],
         {"content": [4], "audio": "AA", "citations": {"a": 1}, "usage": "many"},
+    ),
+    "half of a surrogate pair": Case(
+        body({"content": "4 \ud83d"}),
+        [frame({"content": "4"}), frame({"content": " \ud83d"}), end()],
+        [text("4 \ud83d")],
+    ),
+    "deep": Case(
+        body({"content": "4", "deep": DEEP}),
+        [frame({"content": "4", "deep": DEEP}), end()],
+        [text("4")],
+        {"deep": DEEP},
     ),
     "Claude's stream": Case(
         None,

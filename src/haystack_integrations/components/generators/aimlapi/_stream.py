@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any, cast
 
 import httpx2
+import jiter
 from openai import AsyncStream, Stream
 
 from ._client import BREAKS
@@ -91,9 +92,20 @@ def completion_body(completion: Any) -> dict[str, Any]:
     return body
 
 
-def _decoded(model: Any) -> Any:
+def _decoded(answer: Any) -> Any:
+    if hasattr(answer, "http_response"):  # what the SDK's `with_raw_response` returns
+        return _parsed(answer.http_response.content)
     # The SDK's models warn of every value that is not of the type they declare.
-    return model.to_dict(warnings=False) if hasattr(model, "to_dict") else model
+    return answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
+
+
+def _parsed(document: bytes) -> Any:
+    try:
+        # A third of the time that `json` takes. Field names are kept for the next document, values are not.
+        return jiter.from_json(document, cache_mode="keys")
+    except ValueError:
+        # Takes what jiter does not, such as half of a surrogate pair, and tells what is wrong with the rest.
+        return json.loads(document)
 
 
 def _checked(frame: Any) -> dict[str, Any]:
@@ -116,13 +128,13 @@ def _is_whole(response: httpx2.Response) -> bool:
 
 def _events(response: httpx2.Response) -> Iterator[Any]:
     if _is_whole(response):
-        yield json.loads(response.read())
+        yield _parsed(response.read())
         return
     decoder = EventDecoder()
     pieces = response.iter_bytes()
     for piece in pieces:
         for data in decoder.feed(piece):
-            yield json.loads(data)
+            yield _parsed(data)
         if decoder.is_done:
             if response.http_version == _DRAINED:
                 with contextlib.suppress(*BREAKS), _time_limit(response):
@@ -130,18 +142,18 @@ def _events(response: httpx2.Response) -> Iterator[Any]:
                         pass
             return
     for data in decoder.finish():
-        yield json.loads(data)
+        yield _parsed(data)
 
 
 async def _async_events(response: httpx2.Response) -> AsyncGenerator[Any]:
     if _is_whole(response):
-        yield json.loads(await response.aread())
+        yield _parsed(await response.aread())
         return
     decoder = EventDecoder()
     pieces = response.aiter_bytes()
     async for piece in pieces:
         for data in decoder.feed(piece):
-            yield json.loads(data)
+            yield _parsed(data)
         if decoder.is_done:
             if response.http_version == _DRAINED:
                 with contextlib.suppress(TimeoutError, *BREAKS):
@@ -150,7 +162,7 @@ async def _async_events(response: httpx2.Response) -> AsyncGenerator[Any]:
                             pass
             return
     for data in decoder.finish():
-        yield json.loads(data)
+        yield _parsed(data)
 
 
 class EventDecoder:
@@ -166,7 +178,7 @@ class EventDecoder:
         self._pieces: list[bytes] = []
         self._is_empty = True
 
-    def feed(self, piece: bytes) -> list[str]:
+    def feed(self, piece: bytes) -> list[bytes]:
         """
         Take the next piece of the body.
 
@@ -186,7 +198,7 @@ class EventDecoder:
         self._pieces = [rest + half]
         return self._decode(events)
 
-    def finish(self) -> list[str]:
+    def finish(self) -> list[bytes]:
         """
         Take the end of the body.
 
@@ -195,20 +207,20 @@ class EventDecoder:
         rest = b"".join(self._pieces).strip()
         found = self._decode([rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")])
         if self._is_empty and rest and not rest.startswith((b":", b"event:", b"id:", b"retry:")):
-            return [rest.decode()]
+            return [rest]
         return found
 
-    def _decode(self, events: list[bytes]) -> list[str]:
+    def _decode(self, events: list[bytes]) -> list[bytes]:
         found = []
         for event in events:
             if event.startswith(b"data: ") and b"\n" not in event:
-                data = event[6:].decode()
+                data = event[6:]
             else:
                 lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
-                data = b"\n".join(lines).decode()
+                data = b"\n".join(lines)
             if data:
                 self._is_empty = False
-                if data.startswith("[DONE]"):
+                if data.startswith(b"[DONE]"):
                     self.is_done = True
                     break
                 found.append(data)
