@@ -17,7 +17,7 @@ from haystack.components.generators.chat import FallbackChatGenerator, OpenAICha
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
 from haystack.tools import Tool, ToolsType
 from haystack.utils import Secret
-from openai import NotGiven, Omit
+from openai import AsyncOpenAI, AsyncStream, NotGiven, Omit, OpenAI, Stream
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from openai.types.chat import ChatCompletion
 
@@ -311,6 +311,32 @@ async def test_wrapped_create(mode: str, around: Any, disguised: bool, monkeypat
     assert (reply.text, reply.reasoning.reasoning_text, reply.meta["odd"]) == ("Hello", "Hm.", {"a": 1})
     assert (reply.meta["finish_reason"], reply.meta["usage"]) == ("stop", USAGE)
     assert "".join(texts) == ("Hello" if streaming else "")
+
+
+@in_all_modes
+async def test_wrapped_request(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some tracers wrap what all calls of a client go through, and read its options and its typed reply."""
+    calls: list[tuple[Any, Any]] = []
+    request, request_async = OpenAI.request, AsyncOpenAI.request
+
+    def traced(self: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
+        calls.append((options, request(self, cast_to, options, **kwargs)))
+        return calls[-1][1]
+
+    async def traced_async(self: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
+        calls.append((options, await request_async(self, cast_to, options, **kwargs)))
+        return calls[-1][1]
+
+    monkeypatch.setattr(OpenAI, "request", Disguise(traced, request))
+    monkeypatch.setattr(AsyncOpenAI, "request", Disguise(traced_async, request_async))
+    wire = Wire()
+    (reply,) = (await call(generator(wire, tools=[ECHO]), mode, "Hi"))["replies"]
+    ((options, answer),) = calls
+    assert options.json_data["messages"] == [{"role": "user", "content": "Hi"}]
+    assert options.json_data["tools"] == [ECHO_SENT]
+    assert isinstance(answer, (Stream, AsyncStream) if mode in MODES[2:] else ChatCompletion)
+    assert wire.bodies == [body(mode, tools=[ECHO_SENT])]
+    assert reply.text == "Hello"
 
 
 @pytest.mark.parametrize("mode", MODES[2:])

@@ -313,11 +313,7 @@ ANSWERED_FAULTS = [
         plain(b"<h1>Just\n a moment</h1>", content_type="text/html", **TRACING),
         1,
         openai.APIError,
-        f"AIMLAPI answered with an error instead of a completion: <h1>Just a moment</h1> {ANSWERED}",
-        streamed=(
-            plain(b"<h1>Just\n a moment</h1>", content_type="text/html", **TRACING),
-            f"AIMLAPI answered with malformed JSON: <h1>Just a moment</h1> {ANSWERED}",
-        ),
+        f"AIMLAPI answered with malformed JSON: <h1>Just a moment</h1> {ANSWERED}",
     ),
     Fault(
         "200 with MiniMax's error",

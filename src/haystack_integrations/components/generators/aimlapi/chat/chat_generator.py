@@ -29,7 +29,7 @@ from haystack_integrations.components.generators.aimlapi._errors import failures
 from haystack_integrations.components.generators.aimlapi._stream import async_frames, completion_body, frames
 
 from .reply import StreamFold, decode_completion
-from .request import as_messages, build_arguments, response_format, unwalked
+from .request import as_messages, build_arguments, response_format, untyped
 
 
 @component
@@ -282,12 +282,11 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
                 tools=tools,
                 tools_strict=tools_strict,
             )
-            # The parent's contract, which the tests of 3.0.0 hold it to: always `create`.
-            endpoint = arguments.pop("openai_endpoint")
+            del arguments["openai_endpoint"]
             client = self._sync_client()
             with failures(self):
-                create = getattr(client.chat.completions, endpoint)
-                completion = create(**unwalked(create, arguments))
+                create, arguments = untyped(client, client.chat.completions, arguments)
+                completion = create(**arguments)
                 if callback is None:
                     return {"replies": decode_completion(completion_body(completion), received.headers)}
             fold = StreamFold(ComponentInfo.from_component(self))
@@ -346,12 +345,11 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
                 tools=tools,
                 tools_strict=tools_strict,
             )
-            # The parent's contract, which the tests of 3.0.0 hold it to: always `create`.
-            endpoint = arguments.pop("openai_endpoint")
+            del arguments["openai_endpoint"]
             client = await self._async_client()
             with failures(self):
-                create = getattr(client.chat.completions, endpoint)
-                completion = await create(**unwalked(create, arguments))
+                create, arguments = untyped(client, client.chat.completions, arguments)
+                completion = await create(**arguments)
                 if callback is None:
                     return {"replies": decode_completion(completion_body(completion), received.headers)}
             fold = StreamFold(ComponentInfo.from_component(self))
@@ -385,4 +383,5 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             headers=self.extra_headers,
             stream=streaming_callback is not None,
         )
+        # The parent's contract, which the tests of 3.0.0 hold it to.
         return {**arguments, "openai_endpoint": "create"}

@@ -53,7 +53,7 @@ from haystack_integrations.components.generators.aimlapi._errors import failures
 from haystack_integrations.components.generators.aimlapi._stream import answer_body, async_frames, frames
 
 from .reply import decode_choice, map_finish_reason, with_parts
-from .request import as_messages, response_format, strict_schema, unwalked
+from .request import as_messages, response_format, strict_schema, untyped
 
 _PLACES = {
     "input": "the `messages` of `run`",
@@ -318,8 +318,8 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
             )
             client = self._sync_client()
             with failures(self):
-                create = client.responses.create
-                response = create(**unwalked(create, arguments))
+                create, arguments = untyped(client, client.responses, arguments)
+                response = create(**arguments)
                 if callback is None:
                     return {"replies": [_decode(_body(response), received.headers)]}
             fold = _ResponseFold(ComponentInfo.from_component(self))
@@ -378,8 +378,8 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
             )
             client = await self._async_client()
             with failures(self):
-                create = client.responses.create
-                response = await create(**unwalked(create, arguments))
+                create, arguments = untyped(client, client.responses, arguments)
+                response = await create(**arguments)
                 if callback is None:
                     return {"replies": [_decode(_body(response), received.headers)]}
             fold = _ResponseFold(ComponentInfo.from_component(self))
