@@ -147,13 +147,17 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
     in_tool_loop = True
     for position in range(len(messages) - 1, -1, -1):
         message = messages[position]
-        try:
-            converted = message.to_openai_dict_format()
-        except ValueError as error:
-            if message.role == ChatRole.ASSISTANT and len(message) == len(message.reasonings):
-                continue  # Haystack before 3.2 does not convert a turn with nothing to say.
-            msg = f"The message at position {position} cannot be sent: {error}"
-            raise ValueError(msg) from error
+        if len(message) == 1 and (text := message.text) and message.name is None and "refusal" not in message.meta:
+            # What Haystack's conversion makes of a single text, in a fifth of its time.
+            converted: dict[str, Any] = {"role": message.role.value, "content": text}
+        else:
+            try:
+                converted = message.to_openai_dict_format()
+            except ValueError as error:
+                if message.role == ChatRole.ASSISTANT and len(message) == len(message.reasonings):
+                    continue  # Haystack before 3.2 does not convert a turn with nothing to say.
+                msg = f"The message at position {position} cannot be sent: {error}"
+                raise ValueError(msg) from error
         role = converted["role"]
         if role == "user":
             in_tool_loop = False
