@@ -117,7 +117,7 @@ def test_body_that_cannot_be_read(content: bytes, mode: str) -> None:
 @in_all_modes
 def test_text_in_place_of_a_reply_is_told(mode: str) -> None:
     with pytest.raises(openai.APIError, match=r": upstream timeout \(model "):
-        ask(answering(httpx2.Response(200, text="upstream timeout")), mode)
+        ask(answering(httpx2.Response(200, text="upstream\n\ntimeout\n\n")), mode)
 
 
 @pytest.mark.parametrize(

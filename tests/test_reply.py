@@ -73,6 +73,15 @@ async def test_json_body_of_a_streamed_call(name: str) -> None:
     assert reply.to_dict() == case.reply()
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "text/event-stream"])
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_stream_is_read_whatever_its_label(mode: str, content_type: str) -> None:
+    for response in (sse(frame({"content": "4"}), end()), plain(body({"content": "4"}))):
+        response.headers["content-type"] = content_type
+        [reply], _ = await ask(mode, response)
+        assert reply.text == "4"
+
+
 def check_chunks(chunks: list[StreamingChunk], reply: ChatMessage, live: str | None = None) -> None:
     """Hold the chunks against Haystack's contract, and against the reply."""
     seen: dict[int | None, str] = {}
