@@ -343,6 +343,14 @@ TOOL_CALLS = {
         ],
         [call("a", arguments={"city": "Paris"}), call("a", arguments={"city": "Rome"})],
     ),
+    "index shared by different ids": calls_case(
+        TWO_CALLS,
+        [
+            [fragment(0, "a", "weather", '{"city": '), fragment(0, "b", "weather", '{"city": ')],
+            [fragment(0, "a", arguments='"Paris"}'), fragment(0, "b", arguments='"Rome"}')],
+        ],
+        TWO_CALLS_CONTENT,
+    ),
     "index that changes": calls_case(
         TWO_CALLS[:1],
         [[fragment(0, "a", "weather", "")], [fragment(1, "a", arguments=PARIS)]],
@@ -731,6 +739,16 @@ OTHERS = {
         ],
         [text("44")],
     ),
+    "whole message at the end": Case(
+        body({"content": "44", "annotations": [1], "images": [PNG]}),
+        [
+            frame({"content": "4"}),
+            frame({"content": "4"}, choice={"message": {"content": "44", "annotations": [0]}}),
+            end(choice={"message": {"role": "assistant", "content": "44", "annotations": [1], "images": [PNG]}}),
+        ],
+        [text("44"), image(index=0)],
+        {"annotations": [1]},
+    ),
     "message that is no object": Case(body("4"), [frame("4"), end()], [], {"message": "4"}),
     "fields of other types": Case(
         body({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
@@ -748,6 +766,11 @@ OTHERS = {
         [frame({"content": "4", "deep": DEEP}), end()],
         [text("4")],
         {"deep": DEEP},
+    ),
+    "data after the end": Case(
+        body({"content": "4"}),
+        [frame({"content": "4"}), end(), "data: [DONE]\n\n", frame({"content": "2"})],
+        [text("4")],
     ),
     "Claude's stream": Case(
         None,

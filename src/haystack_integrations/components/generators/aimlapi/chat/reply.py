@@ -493,6 +493,7 @@ class _ChoiceFold:
     def __init__(self, index: int) -> None:
         self._index = index
         self._choice: dict[str, Any] = {}
+        self._whole: dict[str, Any] = {}
         self._message: dict[str, Any] = {}
         self._written: defaultdict[str, _Text] = defaultdict(_Text)
         self._parts: list[Any] = []
@@ -511,6 +512,9 @@ class _ChoiceFold:
         deltas: list[ToolCallDelta] = []
         tool_calls = None
         delta = choice.get("delta") if self._blocks else _message(choice)
+        if self._blocks and isinstance(whole := choice.get("message"), dict):
+            # Repeated beside the deltas, it can have fields that no delta had.
+            self._whole.update(present(whole))
         for name, value in (delta if isinstance(delta, dict) else {"message": delta}).items():
             if not (value or value == 0) or name in _SKIPPED_FIELDS:
                 continue
@@ -609,6 +613,7 @@ class _ChoiceFold:
         if self._parts:
             written["content"] = [{"type": "text", "text": written.get("content", "")}, *self._parts]
         message = {
+            **self._whole,
             **self._message,
             **written,
             **present({"reasoning_details": self._details.items(), "tool_calls": self._tool_calls.items()}),
@@ -619,8 +624,7 @@ class _ChoiceFold:
 class _ToolCallsFold:
     def __init__(self) -> None:
         self._slots: list[_ToolCallSlot] = []
-        self._by_id: dict[str, int] = {}
-        self._by_index: dict[int, int] = {}
+        self._numbers: dict[tuple[str, int | None], int] = {}
         self._others: list[Any] = []
 
     def add(self, fragments: list[Any]) -> list[ToolCallDelta]:
@@ -639,26 +643,20 @@ class _ToolCallsFold:
         """
         Find the call that a fragment belongs to: by its id, else by its index, else it goes on with the last call.
         """
-        call_id, index = fragment.get("id") or None, fragment.get("index")
-        if call_id is None and isinstance(index, int) and index in self._by_index and not function.get("name"):
-            return self._by_index[index]
-        call_id = call_id if isinstance(call_id, str) else None
+        call_id, index, name = fragment.get("id"), fragment.get("index"), function.get("name")
+        call_id = call_id if isinstance(call_id, str) else ""
         index = index if isinstance(index, int) else None
-        known, at_index = self._by_id.get(call_id or ""), self._by_index.get(-1 if index is None else index)
-        is_further = at_index is None and not function.get("name")
-        if known is not None and (index is None or at_index == known or is_further):
+        # Some routes give all calls the same id, and some the same index: both together tell most.
+        known = self._numbers.get((call_id, index))
+        if known is not None and (call_id or not name):
             return known
-        # Some routes give all calls the same id, and tell them apart by their index.
-        if at_index is not None and known is not None and self._slots[at_index].has_id(call_id):
-            return at_index
-        number = len(self._slots) - 1 if index is None else at_index
-        if number is None or number < 0 or self._slots[number].is_followed_by(call_id, index, function):
+        by_id, number = self._numbers.get((call_id, None)), self._numbers.get(("", index))
+        if call_id and by_id is not None and (not name or by_id == number):
+            return by_id
+        if number is None or self._slots[number].is_followed_by(call_id, index, function):
             number = len(self._slots)
             self._slots.append(_ToolCallSlot())
-        if call_id:
-            self._by_id[call_id] = number
-        if index is not None:
-            self._by_index[index] = number
+        self._numbers |= dict.fromkeys(((call_id, index), (call_id, None), ("", index), ("", None)), number)
         return number
 
     def items(self) -> list[Any]:
@@ -676,10 +674,7 @@ class _ToolCallSlot:
         self._extra: dict[str, Any] = {}
         self._announced = False
 
-    def has_id(self, call_id: str | None) -> bool:
-        return self._id == call_id
-
-    def is_followed_by(self, call_id: str | None, index: int | None, function: dict[str, Any]) -> bool:
+    def is_followed_by(self, call_id: str, index: int | None, function: dict[str, Any]) -> bool:
         """
         Tell whether a fragment that could go on with this call begins another one.
         """
