@@ -559,6 +559,16 @@ async def test_reasoning_survives_serialization_and_a_fresh_component(mode: str,
 HELLO = ChatMessage.from_user("Hi")
 CALL = ToolCall("look_up", {"city": "Zürich 🏔"}, id="call_1")
 
+ROLES = ("system", "assistant")
+
+
+class Shouted(ChatMessage):
+    """A message that its user converts in a way of their own."""
+
+    def to_openai_dict_format(self, require_tool_call_ids: bool = True) -> dict[str, Any]:
+        return {"role": self.role.value, "content": str(self.text).upper()}
+
+
 since_3_4 = pytest.mark.skipif(
     tuple(map(int, version("haystack-ai").split(".")[:2])) < (3, 4), reason="Haystack sends refusals back since 3.4"
 )
@@ -587,6 +597,16 @@ since_3_4 = pytest.mark.skipif(
             [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}],
             marks=since_3_4,
         ),
+        pytest.param(
+            [ChatMessage.from_assistant("", meta={"refusal": "No."})],
+            [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}],
+            marks=since_3_4,
+        ),
+        (
+            [ChatMessage.from_dict({"role": role, "content": [{"text": "Yes,"}, {"text": "but"}]}) for role in ROLES],
+            [{"role": role, "content": "Yes,\nbut"} for role in ROLES],
+        ),
+        ([Shouted.from_assistant("Yes")], [{"role": "assistant", "content": "YES"}]),
     ],
 )
 async def test_assistant_turns(mode: str, turns: Any, sent: Any) -> None:

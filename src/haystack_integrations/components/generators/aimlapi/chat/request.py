@@ -147,7 +147,8 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
     in_tool_loop = True
     for position in range(len(messages) - 1, -1, -1):
         message = messages[position]
-        if len(message) == 1 and (text := message.text) and message.name is None and "refusal" not in message.meta:
+        is_simple = type(message) is ChatMessage and message.name is None and "refusal" not in message.meta
+        if len(message) == 1 and is_simple and (text := message.text):
             # What Haystack's conversion makes of a single text, in a fifth of its time.
             converted: dict[str, Any] = {"role": message.role.value, "content": text}
         else:
@@ -158,10 +159,13 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
                     continue  # Haystack before 3.2 does not convert a turn with nothing to say.
                 msg = f"The message at position {position} cannot be sent: {error}"
                 raise ValueError(msg) from error
+            if message.role != ChatRole.USER and len(message) > 1 and len(texts := message.texts) > 1:
+                # Haystack sends the first one only.
+                converted["content"] = "\n".join(filter(None, texts))
         role = converted["role"]
         if role == "user":
             in_tool_loop = False
-        elif role == "tool" and isinstance(converted["content"], list):
+        elif role == "tool" and isinstance(converted.get("content"), list):
             # Half of AIMLAPI's models take the result of a tool as one string only.
             converted["content"] = "\n".join(part["text"] for part in converted["content"])
         elif role == "assistant":
@@ -187,6 +191,8 @@ def _complete(converted: dict[str, Any], message: ChatMessage, position: int, *,
     """
     if not converted.get("content"):
         converted.pop("content", None)
+        if refusal := converted.pop("refusal", None):
+            converted["content"] = [{"type": "refusal", "refusal": refusal}]
     if message.images or message.files:
         logger.warning(
             "The images and files of the assistant message at position {position} are not sent: "
