@@ -102,7 +102,7 @@ def events(body: dict[str, Any]) -> list[dict[str, Any]]:
             for piece in (text[:5], text[5:]):
                 said.append({"type": kind, **place, "content_index": number, "delta": piece})
         said.append({"type": "response.output_item.done", "output_index": index, "item": item})
-    ending = "incomplete" if body.get("status") == "incomplete" else "completed"
+    ending = body["status"] if body.get("status") in ("incomplete", "cancelled") else "completed"
     return [*said, {"type": f"response.{ending}", "response": body}]
 
 
@@ -821,10 +821,15 @@ class TestReply:
         assert f"model {MODEL}" in str(raised.value)
 
     @pytest.mark.parametrize("mode", ["run", "run_async"])
-    @pytest.mark.parametrize("body", [response(status="cancelled"), response(status="failed"), {"id": "resp_1"}])
+    @pytest.mark.parametrize("body", [response(status="failed"), {"id": "resp_1"}])
     async def test_no_response(self, mode: str, body: Any) -> None:
-        with pytest.raises(openai.APIError, match=r"without a response, status (cancelled|failed|None)"):
+        with pytest.raises(openai.APIError, match=r"without a response, status (failed|None)"):
             await ask(Api(body), mode)
+
+    @in_all_modes
+    async def test_cancelled(self, mode: str) -> None:
+        with pytest.raises(openai.APIError, match="without a response, status cancelled"):
+            await ask(Api(response(message("Hel"), status="cancelled")), mode)
 
     @in_all_modes
     async def test_error(self, mode: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import aclosing, closing
 from datetime import datetime
 from io import StringIO
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from haystack import component, default_from_dict, default_to_dict
 from haystack.components.generators.chat import OpenAIResponsesChatGenerator
@@ -321,7 +321,7 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
                 create, arguments = untyped(client, client.responses, arguments)
                 response = create(**arguments)
                 if callback is None:
-                    return {"replies": [_decode(_body(response), received.headers)]}
+                    return {"replies": [_decode(answer_body(response, "a response"), received.headers)]}
             fold = _ResponseFold(ComponentInfo.from_component(self))
             with closing(frames(response, self)) as source:
                 for frame in source:
@@ -381,7 +381,7 @@ class AIMLAPIResponsesChatGenerator(ClientOwner, OpenAIResponsesChatGenerator):
                 create, arguments = untyped(client, client.responses, arguments)
                 response = await create(**arguments)
                 if callback is None:
-                    return {"replies": [_decode(_body(response), received.headers)]}
+                    return {"replies": [_decode(answer_body(response, "a response"), received.headers)]}
             fold = _ResponseFold(ComponentInfo.from_component(self))
             async with aclosing(async_frames(response, self)) as source:
                 async for frame in source:
@@ -576,17 +576,6 @@ def _reasoning_item(reasoning: ReasoningContent) -> dict[str, Any]:
     return {"summary": summary if reasoning.reasoning_text and not fields.get("content") else [], **fields}
 
 
-def _body(response: Any) -> dict[str, Any]:
-    body = answer_body(response, "a response")
-    if body.get("status") in ("failed", "cancelled"):
-        _reject_empty(body)
-    return body
-
-
-def _reject_empty(body: dict[str, Any]) -> NoReturn:
-    reject(body, f"AIMLAPI answered without a response, status {body.get('status')}")
-
-
 def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | None = None) -> ChatMessage:
     """
     Decode a response by way of the chat completion that says the same.
@@ -597,8 +586,8 @@ def _decode(body: dict[str, Any], headers: Mapping[str, str], started: str | Non
     if not any(_texts(output)):
         output += _items(as_list(body.get("output_text")))
     is_finished = not isinstance(body.get("output"), list) or (body.get("status") or "completed") == "completed"
-    if is_finished and not output:
-        _reject_empty(body)
+    if body.get("status") in ("failed", "cancelled") or (is_finished and not output):
+        reject(body, f"AIMLAPI answered without a response, status {body.get('status')}")
     parts = list(_contents(output))
     is_plain = _is_plain(output)
     calls = [item for item in output if item.get("type") == "function_call"]
