@@ -314,29 +314,38 @@ async def test_wrapped_create(mode: str, around: Any, disguised: bool, monkeypat
 
 
 @in_all_modes
-async def test_wrapped_request(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["request", "post"])
+async def test_wrapped_request(mode: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some tracers wrap what all calls of a client go through, and read its options and its typed reply."""
     calls: list[tuple[Any, Any]] = []
-    request, request_async = OpenAI.request, AsyncOpenAI.request
+    request, request_async = getattr(OpenAI, method), getattr(AsyncOpenAI, method)
 
-    def traced(self: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-        calls.append((options, request(self, cast_to, options, **kwargs)))
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        calls.append(((args, kwargs), request(*args, **kwargs)))
         return calls[-1][1]
 
-    async def traced_async(self: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-        calls.append((options, await request_async(self, cast_to, options, **kwargs)))
+    async def traced_async(*args: Any, **kwargs: Any) -> Any:
+        calls.append(((args, kwargs), await request_async(*args, **kwargs)))
         return calls[-1][1]
 
-    monkeypatch.setattr(OpenAI, "request", Disguise(traced, request))
-    monkeypatch.setattr(AsyncOpenAI, "request", Disguise(traced_async, request_async))
+    monkeypatch.setattr(OpenAI, method, Disguise(traced, request))
+    monkeypatch.setattr(AsyncOpenAI, method, Disguise(traced_async, request_async))
     wire = Wire()
     (reply,) = (await call(generator(wire, tools=[ECHO]), mode, "Hi"))["replies"]
-    ((options, answer),) = calls
-    assert options.json_data["messages"] == [{"role": "user", "content": "Hi"}]
-    assert options.json_data["tools"] == [ECHO_SENT]
+    (((args, kwargs), answer),) = calls
+    sent = args[2].json_data if method == "request" else kwargs["body"]
+    assert sent["messages"] == [{"role": "user", "content": "Hi"}]
+    assert sent["tools"] == [ECHO_SENT]
     assert isinstance(answer, (Stream, AsyncStream) if mode in MODES[2:] else ChatCompletion)
     assert wire.bodies == [body(mode, tools=[ECHO_SENT])]
     assert reply.text == "Hello"
+
+
+@in_all_modes
+async def test_a_reply_that_nobody_traces_is_not_typed(mode: str) -> None:
+    wire = Wire()
+    await call(generator(wire), mode, "Hi")
+    assert ("x-stainless-raw-response" in wire.requests[0].headers) is (mode in MODES[:2])
 
 
 @pytest.mark.parametrize("mode", MODES[2:])
