@@ -219,6 +219,13 @@ class Wrapped:
         return self.stream.close()
 
 
+class Unclosing(Wrapped):
+    """One whose close is synchronous in either mode, and goes no further."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Proxy:
     """A completion in a tracer's clothes."""
 
@@ -305,6 +312,8 @@ async def test_wrapped_create(mode: str, around: Any, disguised: bool, monkeypat
     assert seen.get("stream", False) is bool(streaming)
     # Tracers leave out what the SDK counts as left out, and show the rest.
     assert not any(isinstance(value, (NotGiven, Omit)) for value in seen.values())
+    assert seen["seed"] == 1
+    assert seen.get("stream_options") == ({"include_usage": True} if streaming else None)
     assert seen["extra_body"].keys() == {"seed", *(["stream_options"] if streaming else [])}
 
     assert wire.bodies == [body(mode, tools=[ECHO_SENT], seed=1)]
@@ -345,24 +354,57 @@ async def test_wrapped_request(mode: str, method: str, monkeypatch: pytest.Monke
 async def test_a_reply_that_nobody_traces_is_not_typed(mode: str) -> None:
     wire = Wire()
     await call(generator(wire), mode, "Hi")
-    assert ("x-stainless-raw-response" in wire.requests[0].headers) is (mode in MODES[:2])
+    assert wire.requests[0].headers["x-stainless-raw-response"] == "true"
+
+
+def check_seen(chunks: list[Any]) -> None:
+    contents = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
+    assert "".join(filter(None, contents)) == "Hello"
+    assert [chunk.usage.to_dict() for chunk in chunks if chunk.usage] == [USAGE]
 
 
 @pytest.mark.parametrize("mode", MODES[2:])
-async def test_a_wrapped_stream_is_seen_whole_and_closed(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_wrapped_stream_is_seen_whole_and_closed(
+    mode: str, closes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     streams: list[Wrapped] = []
 
     def around(stream: Any) -> Wrapped:
-        streams.append(Wrapped(stream))
+        streams.append((Wrapped if closes else Unclosing)(stream))
         return streams[-1]
 
     patch_create(monkeypatch, around, disguised=False)
     await call(generator(Wire()), mode, "Hi")
-    (stream,) = streams
-    contents = [chunk.choices[0].delta.content for chunk in stream.seen if chunk.choices]
-    assert "".join(filter(None, contents)) == "Hello"
-    assert [chunk.usage.to_dict() for chunk in stream.seen if chunk.usage] == [USAGE]
-    assert stream.closed
+    with pytest.raises(ZeroDivisionError):
+        await call(generator(Wire()), mode, "Hi", streaming_callback=lambda chunk: 1 / 0)
+    check_seen(streams[0].seen)
+    assert [stream.closed for stream in streams] == [True, True]
+    assert [stream.stream.response.is_closed for stream in streams] == [True, True]
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_a_stream_hooked_from_within_is_seen_whole(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some tracers leave the stream what it is, and patch its class or what it iterates over."""
+    seen: list[Any] = []
+    chunks, chunks_async = Stream.__iter__, AsyncStream.__aiter__
+
+    def hooked(self: Any) -> Iterator[Any]:
+        for chunk in chunks(self):
+            seen.append(chunk)
+            yield chunk
+
+    async def hooked_async(self: Any) -> AsyncIterator[Any]:
+        async for chunk in chunks_async(self):
+            seen.append(chunk)
+            yield chunk
+
+    patch_create(monkeypatch, as_it_came, disguised=True)
+    monkeypatch.setattr(Stream, "__iter__", hooked)
+    monkeypatch.setattr(AsyncStream, "__aiter__", hooked_async)
+    (reply,) = (await call(generator(Wire()), mode, "Hi"))["replies"]
+    assert reply.text == "Hello"
+    check_seen(seen)
 
 
 @in_all_modes

@@ -6,17 +6,18 @@
 
 import asyncio
 import contextlib
+import inspect
 import json
 import socket
 import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any, cast
 
+import httpx
 import httpx2
 import jiter
-from openai import AsyncStream, Stream
 
-from ._client import BREAKS
+from ._client import BREAKS, current
 from ._errors import Caller, failures, is_error, reject
 
 # A connection can be used again only if the response was read to its end. A server that keeps it open after `[DONE]`
@@ -36,12 +37,15 @@ def frames(stream: Any, caller: Caller) -> Generator[dict[str, Any]]:
     """
     try:
         with failures(caller):
-            # What a tool has wrapped is iterated as it is, so that the tool sees every chunk.
-            for frame in _events(stream.response) if type(stream) is Stream else stream:
+            raw = _raw(stream)
+            for frame in stream if raw is None else _events(raw):
                 yield _checked(frame)
     finally:
         if close := getattr(stream, "close", None):
             close()
+        # Not every tool passes it on.
+        if response := current().response:
+            response.close()
 
 
 async def async_frames(stream: Any, caller: Caller) -> AsyncGenerator[dict[str, Any]]:
@@ -55,11 +59,16 @@ async def async_frames(stream: Any, caller: Caller) -> AsyncGenerator[dict[str, 
     """
     try:
         with failures(caller):
-            async for frame in _async_events(stream.response) if type(stream) is AsyncStream else stream:
+            raw = _raw(stream)
+            async for frame in stream if raw is None else _async_events(raw):
                 yield _checked(frame)
     finally:
         if close := getattr(stream, "close", None):
-            await close()
+            closed = close()
+            if inspect.isawaitable(closed):
+                await closed
+        if response := current().response:
+            await response.aclose()
 
 
 def answer_body(answer: Any, kind: str) -> dict[str, Any]:
@@ -92,9 +101,15 @@ def completion_body(completion: Any) -> dict[str, Any]:
     return body
 
 
+def _raw(answer: Any) -> Any:
+    # What the SDK's `with_raw_response` returns has the response in a public attribute, but no public type.
+    response = getattr(answer, "http_response", None)
+    return response if isinstance(response, (httpx2.Response, httpx.Response)) else None
+
+
 def _decoded(answer: Any) -> Any:
-    if hasattr(answer, "http_response"):  # what the SDK's `with_raw_response` returns
-        return _parsed(answer.http_response.content)
+    if response := _raw(answer):
+        return _parsed(response.content)
     # The SDK's models warn of every value that is not of the type they declare.
     return answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
 

@@ -14,6 +14,8 @@ from haystack.dataclasses import ChatMessage, ChatRole
 from haystack.tools.tool import Tool
 from haystack.utils import Secret
 from openai import AsyncOpenAI, OpenAI, omit, pydantic_function_tool
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import BaseModel
 
 from haystack_integrations.components.generators.aimlapi._call import split_parameters
@@ -36,21 +38,23 @@ def untyped(
     Spare a call what the SDK does for typed code only.
 
     It walks over all typed parameters (0.15 ms a message, 170 ms for a thousand) to rename and format fields that no
-    chat completion has, but leaves `extra_body` alone. And it makes typed objects of a reply, unless it is asked for
-    the raw response. Tracers, which wrap the methods of the SDK, look for messages, tools and replies in their own
-    places: whoever wraps one gets the call as it is.
+    chat completion has, but leaves `extra_body` alone. And it makes typed objects of what comes back, unless it is
+    asked for the raw response. Tracers, which wrap the methods of the SDK, look for messages, tools, parameters and
+    replies in their own places: whoever wraps one gets a typed call.
 
     :param client: The client.
     :param resource: One of its resources, such as `client.chat.completions`.
     :param arguments: The arguments of the resource's `create`.
     :returns: The method to call, and its arguments.
     """
-    create = resource.create
-    if not all(map(_is_of_the_sdk, (create, client.post, client.request))):
-        return create, arguments
-    long = {name: arguments[name] for name in ("messages", "input", "tools") if name in arguments}
-    arguments = {**arguments, **dict.fromkeys(long, omit), "extra_body": {**long, **arguments["extra_body"]}}
-    return create if arguments.get("stream") else resource.with_raw_response.create, arguments
+    create, body = resource.create, arguments["extra_body"]
+    if all(map(_is_of_the_sdk, (create, client.post, client.request))):
+        long = {name: arguments[name] for name in ("messages", "input", "tools") if name in arguments}
+        arguments = {**arguments, **dict.fromkeys(long, omit), "extra_body": {**long, **body}}
+        return resource.with_raw_response.create, arguments
+    declared: Any = CompletionCreateParamsNonStreaming if "messages" in arguments else ResponseCreateParamsNonStreaming
+    # They stay in `extra_body` as well, where 3.0.0 had them.
+    return create, {**arguments, **{name: body[name] for name in body.keys() & declared.__annotations__}}
 
 
 def _is_of_the_sdk(method: Any) -> bool:
