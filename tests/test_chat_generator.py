@@ -407,6 +407,27 @@ async def test_a_stream_hooked_from_within_is_seen_whole(mode: str, monkeypatch:
     check_seen(seen)
 
 
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_a_stream_may_come_from_elsewhere(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a cache, say: no response to close."""
+    choice = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
+
+    def cached(self: Any, **kwargs: Any) -> list[Any]:
+        return [{"choices": [choice]}]
+
+    async def cached_async(self: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def chunks() -> AsyncIterator[Any]:
+            yield {"choices": [choice]}
+
+        return chunks()
+
+    monkeypatch.setattr(Completions, "create", cached)
+    monkeypatch.setattr(AsyncCompletions, "create", cached_async)
+    wire = Wire()
+    (reply,) = (await call(generator(wire), mode, "Hi"))["replies"]
+    assert (reply.text, wire.bodies) == ("Hello", [])
+
+
 @in_all_modes
 async def test_a_client_may_be_wrapped_by_hand(mode: str) -> None:
     wire, calls = Wire(), []
