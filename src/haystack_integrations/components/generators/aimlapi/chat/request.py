@@ -151,8 +151,8 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
     in_tool_loop = True
     for position in range(len(messages) - 1, -1, -1):
         message = messages[position]
-        is_simple = type(message) is ChatMessage and message.name is None and "refusal" not in message.meta
-        if len(message) == 1 and is_simple and (text := message.text):
+        text = message.text if len(message) == 1 and type(message) is ChatMessage else None
+        if text and message.name is None and "refusal" not in message.meta:
             # What Haystack's conversion makes of a single text, in a fifth of its time.
             converted: dict[str, Any] = {"role": message.role.value, "content": text}
         else:
@@ -163,16 +163,14 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
                     continue  # Haystack before 3.2 does not convert a turn with nothing to say.
                 msg = f"The message at position {position} cannot be sent: {error}"
                 raise ValueError(msg) from error
-            if message.role != ChatRole.USER and len(message) > 1 and len(texts := message.texts) > 1:
-                # Haystack sends the first one only.
-                converted["content"] = "\n".join(filter(None, texts))
         role = converted["role"]
         if role == "user":
             in_tool_loop = False
-        elif role == "tool" and isinstance(converted.get("content"), list):
-            # Half of AIMLAPI's models take the result of a tool as one string only.
-            converted["content"] = "\n".join(part["text"] for part in converted["content"])
-        elif role == "assistant":
+        elif role == "tool":
+            if isinstance(converted.get("content"), list):
+                # Half of AIMLAPI's models take the result of a tool as one string only.
+                converted["content"] = "\n".join(part["text"] for part in converted["content"])
+        elif role == "assistant" or len(message) > 1:
             sent_parts = bool(converted.get("content")) + len(converted.get("tool_calls", ()))
             if not sent_parts or sent_parts != len(message):
                 _complete(converted, message, position, in_tool_loop=in_tool_loop)
@@ -189,14 +187,19 @@ def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
 
 def _complete(converted: dict[str, Any], message: ChatMessage, position: int, *, in_tool_loop: bool) -> None:
     """
-    See to the parts of an assistant message that Haystack's conversion does not send, or sends empty.
+    See to the parts of a message that Haystack's conversion does not send, or sends empty.
 
-    Providers want to see reasoning again inside a tool loop, as it came.
+    Of several texts it sends the first. Providers want to see reasoning again inside a tool loop, as it came.
     """
+    texts = message.texts
+    if len(texts) > 1:
+        converted["content"] = "\n".join(filter(None, texts))
     if not converted.get("content"):
         converted.pop("content", None)
         if refusal := converted.pop("refusal", None):
             converted["content"] = [{"type": "refusal", "refusal": refusal}]
+    if len(message) == len(texts) + len(message.tool_calls):
+        return
     if message.images or message.files:
         logger.warning(
             "The images and files of the assistant message at position {position} are not sent: "
