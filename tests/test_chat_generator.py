@@ -407,6 +407,27 @@ async def test_a_stream_hooked_from_within_is_seen_whole(mode: str, monkeypatch:
     check_seen(seen)
 
 
+FRAME = '{"choices": [{"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}]}'
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"retry: 3000\n\nevent: ping\n\nping\n\ndata: {FRAME}\n\n",
+        f'data: {FRAME[:-1]},\ndata: "a": 1}}',
+        FRAME.replace("delta", "message"),
+    ],
+    ids=["other events", "lines", "no events"],
+)
+async def test_a_wrapped_stream_is_read_as_any_other(mode: str, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    patch_create(monkeypatch, as_it_came, disguised=False)
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=content))
+    component = AIMLAPIChatGenerator(http_client_kwargs={"transport": transport})
+    (reply,) = (await call(component, mode, "Hi"))["replies"]
+    assert (reply.text, reply.meta["finish_reason"]) == ("Hello", "stop")
+
+
 @pytest.mark.parametrize("mode", MODES[2:])
 async def test_a_stream_may_come_from_elsewhere(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a cache, say: no response to close."""

@@ -26,6 +26,7 @@ import openai
 import pytest
 import trustme
 from haystack.components.generators.chat import FallbackChatGenerator
+from openai.resources.chat.completions import AsyncCompletions, Completions
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 
@@ -594,7 +595,16 @@ def test_asyncio_timeout_ends_the_call() -> None:
 # Connections are used again
 
 
+@pytest.fixture(params=[False, True], ids=["", "traced"])
+def traced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        for kind in (Completions, AsyncCompletions):
+            create = kind.create
+            monkeypatch.setattr(kind, "create", lambda self, create=create, **kwargs: create(self, **kwargs))
+
+
 @CLIENTS
+@pytest.mark.usefixtures("traced")
 def test_streams_share_a_connection(http_client_kwargs) -> None:
     with serving(HELLO_STREAM, http_client_kwargs=http_client_kwargs) as (server, generator):
         for _ in range(20):
@@ -603,6 +613,7 @@ def test_streams_share_a_connection(http_client_kwargs) -> None:
 
 
 @CLIENTS
+@pytest.mark.usefixtures("traced")
 def test_asynchronous_streams_share_a_connection(http_client_kwargs) -> None:
     async def main() -> None:
         for _ in range(20):

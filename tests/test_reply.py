@@ -293,7 +293,10 @@ async def test_stream_of_nothing(content: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES[2:])
-@pytest.mark.parametrize("content", [HTML, json.dumps(ROOT_ERROR), f"{json.dumps(ROOT_ERROR)}\r\n"])
+@pytest.mark.parametrize(
+    "content",
+    [HTML, json.dumps(ROOT_ERROR), f"{json.dumps(ROOT_ERROR)}\r\n", f": ping\n\n\n{json.dumps(ROOT_ERROR, indent=1)}"],
+)
 async def test_body_that_is_labelled_as_events(content: str, mode: str) -> None:
     await assert_error(mode, sse(end=content), ["Model is down"])
 
@@ -307,17 +310,28 @@ async def test_events_cut_anywhere(line_end: str, size: int, mode: str) -> None:
     # A frame over two lines, and the last one without a blank line behind it.
     lines += [f"data: {frames[2][:-1]}", f"data: {frames[2][-1]}"]
     content = line_end.join(lines).encode()
+    reply = await read(mode, [content[start : start + size] for start in range(0, len(content), size)])
+    assert (reply.text, reply.meta["finish_reason"], reply.meta["usage"]) == ("42 ä", "stop", USAGE)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(content), size):
-            yield content[start : start + size]
 
-    cut = pieces() if "async" in mode else (content[start : start + size] for start in range(0, len(content), size))
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=cut))
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_last_event_without_a_line_end(mode: str) -> None:
+    head, last = (f"data: {json.dumps(part)}" for part in (frame({"content": "4"}), end()))
+    reply = await read(mode, [f"{head}\r\r".encode(), last.encode()])
+    assert (reply.text, reply.meta["finish_reason"]) == ("4", "stop")
+
+
+async def read(mode: str, pieces: list[bytes]) -> ChatMessage:
+    async def pieces_async() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    content = pieces_async() if "async" in mode else iter(pieces)
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=content))
     generator = AIMLAPIChatGenerator(http_client_kwargs={"transport": transport}, streaming_callback=print)
     result = await generator.run_async("Hi") if "async" in mode else generator.run("Hi")
-    reply = result["replies"][0]
-    assert (reply.text, reply.meta["finish_reason"], reply.meta["usage"]) == ("42 ä", "stop", USAGE)
+    reply: ChatMessage = result["replies"][0]
+    return reply
 
 
 @pytest.mark.parametrize("mode", MODES[2:])

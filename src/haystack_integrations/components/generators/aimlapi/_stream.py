@@ -10,7 +10,7 @@ import inspect
 import json
 import socket
 import threading
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any, cast
 
 import httpx
@@ -24,6 +24,8 @@ from ._errors import Caller, failures, is_error, reject
 # gets this many seconds: a new connection costs about as much.
 _DRAIN_SECONDS = 0.1
 _DRAINED = "HTTP/1.1"  # A connection of HTTP/2 carries other calls as well, and goes on without.
+# How events begin that have no data.
+_FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
 def frames(stream: Any, caller: Caller) -> Generator[dict[str, Any]]:
@@ -37,15 +39,24 @@ def frames(stream: Any, caller: Caller) -> Generator[dict[str, Any]]:
     """
     try:
         with failures(caller):
-            raw = _raw(stream)
-            for frame in stream if raw is None else _events(raw):
+            if raw := _raw(stream):
+                for document in _documents(raw, raw.iter_bytes()):
+                    yield _checked(_parsed(document))
+                return
+            response: Any = current().response
+            if response:
+                # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
+                # events that are decoded already; nothing else than this method leads from here to there.
+                events = map(_event, _documents(response, response.iter_bytes()))
+                response.iter_bytes = lambda: events
+            for frame in stream:
                 yield _checked(frame)
     finally:
         if close := getattr(stream, "close", None):
             close()
         # Not every tool passes it on.
-        if response := current().response:
-            response.close()
+        if received := current().response:
+            received.close()
 
 
 async def async_frames(stream: Any, caller: Caller) -> AsyncGenerator[dict[str, Any]]:
@@ -59,16 +70,23 @@ async def async_frames(stream: Any, caller: Caller) -> AsyncGenerator[dict[str, 
     """
     try:
         with failures(caller):
-            raw = _raw(stream)
-            async for frame in stream if raw is None else _async_events(raw):
+            if raw := _raw(stream):
+                async for document in _async_documents(raw, raw.aiter_bytes()):
+                    yield _checked(_parsed(document))
+                return
+            response: Any = current().response
+            if response:
+                events = (_event(document) async for document in _async_documents(response, response.aiter_bytes()))
+                response.aiter_bytes = lambda: events
+            async for frame in stream:
                 yield _checked(frame)
     finally:
         if close := getattr(stream, "close", None):
             closed = close()
             if inspect.isawaitable(closed):
                 await closed
-        if response := current().response:
-            await response.aclose()
+        if received := current().response:
+            await received.aclose()
 
 
 def answer_body(answer: Any, kind: str) -> dict[str, Any]:
@@ -133,28 +151,28 @@ def _checked(frame: Any) -> dict[str, Any]:
     return cast(dict[str, Any], frame)
 
 
-def _events(response: httpx2.Response) -> Iterator[Any]:
+def _event(document: bytes) -> bytes:
+    return b"data: %b\n\n" % document.replace(b"\n", b"\ndata: ")
+
+
+def _documents(response: httpx2.Response, pieces: Iterator[bytes]) -> Iterator[bytes]:
     decoder = EventDecoder()
-    pieces = response.iter_bytes()
     for piece in pieces:
-        for data in decoder.feed(piece):
-            yield _parsed(data)
+        yield from decoder.feed(piece)
         if decoder.is_done:
             if response.http_version == _DRAINED:
                 with contextlib.suppress(*BREAKS), _time_limit(response):
                     for _ in pieces:
                         pass
             return
-    for data in decoder.finish():
-        yield _parsed(data)
+    yield from decoder.finish()
 
 
-async def _async_events(response: httpx2.Response) -> AsyncGenerator[Any]:
+async def _async_documents(response: httpx2.Response, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     decoder = EventDecoder()
-    pieces = response.aiter_bytes()
     async for piece in pieces:
-        for data in decoder.feed(piece):
-            yield _parsed(data)
+        for document in decoder.feed(piece):
+            yield document
         if decoder.is_done:
             if response.http_version == _DRAINED:
                 with contextlib.suppress(TimeoutError, *BREAKS):
@@ -162,8 +180,8 @@ async def _async_events(response: httpx2.Response) -> AsyncGenerator[Any]:
                         async for _ in pieces:
                             pass
             return
-    for data in decoder.finish():
-        yield _parsed(data)
+    for document in decoder.finish():
+        yield document
 
 
 class EventDecoder:
@@ -178,6 +196,7 @@ class EventDecoder:
         self.is_done = False
         self._pieces: list[bytes] = []
         self._is_empty = True
+        self._others: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[bytes]:
         """
@@ -196,9 +215,8 @@ class EventDecoder:
                 text, half = text[:-1], b"\r"
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *events, rest = text.split(b"\n\n")
-        found = self._decode(events)
-        self._pieces = [(text if self._is_empty else rest) + half]
-        return found
+        self._pieces = [rest + half]
+        return self._decode(events)
 
     def finish(self) -> list[bytes]:
         """
@@ -206,11 +224,9 @@ class EventDecoder:
 
         :returns: The data of a last event that no blank line followed, or a body that holds no event.
         """
-        rest = b"".join(self._pieces).strip()
-        found = self._decode([rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")])
-        if self._is_empty and rest and not rest.startswith((b":", b"event:", b"id:", b"retry:")):
-            return [rest]
-        return found
+        rest = b"".join(self._pieces).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        found = self._decode(rest.strip().split(b"\n\n"))
+        return [b"\n\n".join(self._others)] if self._is_empty and self._others else found
 
     def _decode(self, events: list[bytes]) -> list[bytes]:
         found = []
@@ -226,6 +242,8 @@ class EventDecoder:
                     self.is_done = True
                     break
                 found.append(data)
+            elif self._is_empty and event and not event.startswith(_FIELDS):
+                self._others.append(event)
         return found
 
 
