@@ -249,24 +249,32 @@ def as_typed_chunks(answer: Any) -> Any:
     return chunks_of(answer) if hasattr(answer, "__aiter__") else list(answer)
 
 
-def patch_create(monkeypatch: pytest.MonkeyPatch, around: Any, *, disguised: bool) -> list[dict[str, Any]]:
-    """Wrap `create` as tracers do: by a function, or by an object that passes for the function it wraps."""
-    calls: list[dict[str, Any]] = []
+Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
 
-    create, create_async = Completions.create, AsyncCompletions.create
 
-    @functools.wraps(create)
-    def traced(self: Any, **kwargs: Any) -> Any:
-        calls.append(kwargs)
-        return around(create(self, **kwargs))
+def patch_create(monkeypatch: pytest.MonkeyPatch, around: Any, *, disguised: bool) -> Calls:
+    return patch(monkeypatch, (Completions, AsyncCompletions), "create", around, disguised=disguised)
 
-    @functools.wraps(create_async)
-    async def traced_async(self: Any, **kwargs: Any) -> Any:
-        calls.append(kwargs)
-        return around(await create_async(self, **kwargs))
 
-    monkeypatch.setattr(Completions, "create", Disguise(traced, create) if disguised else traced)
-    monkeypatch.setattr(AsyncCompletions, "create", Disguise(traced_async, create_async) if disguised else traced_async)
+def patch(
+    monkeypatch: pytest.MonkeyPatch, kinds: tuple[type, type], name: str, around: Any, *, disguised: bool
+) -> Calls:
+    """Wrap a method as tracers do: by a function, or by an object that passes for the function it wraps."""
+    calls: Calls = []
+    method, method_async = (getattr(kind, name) for kind in kinds)
+
+    @functools.wraps(method)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        calls.append((args, kwargs))
+        return around(method(*args, **kwargs))
+
+    @functools.wraps(method_async)
+    async def traced_async(*args: Any, **kwargs: Any) -> Any:
+        calls.append((args, kwargs))
+        return around(await method_async(*args, **kwargs))
+
+    monkeypatch.setattr(kinds[0], name, Disguise(traced, method) if disguised else traced)
+    monkeypatch.setattr(kinds[1], name, Disguise(traced_async, method_async) if disguised else traced_async)
     return calls
 
 
@@ -303,7 +311,7 @@ async def test_wrapped_create(mode: str, around: Any, disguised: bool, monkeypat
     streaming = {"streaming_callback": lambda chunk: texts.append(chunk.content)} if mode in MODES[2:] else {}
     (reply,) = (await call(component, mode, "Hi", **streaming))["replies"]
 
-    (seen,) = calls
+    ((_, seen),) = calls
     assert seen["model"] == MODEL
     assert type(seen["messages"]) is list
     assert seen["messages"] == [{"role": "user", "content": "Hi"}]
@@ -326,22 +334,16 @@ async def test_wrapped_create(mode: str, around: Any, disguised: bool, monkeypat
 @pytest.mark.parametrize("method", ["request", "post"])
 async def test_wrapped_request(mode: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some tracers wrap what all calls of a client go through, and read its options and its typed reply."""
-    calls: list[tuple[Any, Any]] = []
-    request, request_async = getattr(OpenAI, method), getattr(AsyncOpenAI, method)
+    answers: list[Any] = []
 
-    def traced(*args: Any, **kwargs: Any) -> Any:
-        calls.append(((args, kwargs), request(*args, **kwargs)))
-        return calls[-1][1]
+    def around(answer: Any) -> Any:
+        answers.append(answer)
+        return answer
 
-    async def traced_async(*args: Any, **kwargs: Any) -> Any:
-        calls.append(((args, kwargs), await request_async(*args, **kwargs)))
-        return calls[-1][1]
-
-    monkeypatch.setattr(OpenAI, method, Disguise(traced, request))
-    monkeypatch.setattr(AsyncOpenAI, method, Disguise(traced_async, request_async))
+    calls = patch(monkeypatch, (OpenAI, AsyncOpenAI), method, around, disguised=True)
     wire = Wire()
     (reply,) = (await call(generator(wire, tools=[ECHO]), mode, "Hi"))["replies"]
-    (((args, kwargs), answer),) = calls
+    ((args, kwargs),), (answer,) = calls, answers
     sent = args[2].json_data if method == "request" else kwargs["body"]
     assert sent["messages"] == [{"role": "user", "content": "Hi"}]
     assert sent["tools"] == [ECHO_SENT]

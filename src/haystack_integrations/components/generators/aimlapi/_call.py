@@ -120,6 +120,16 @@ def call_meta(service_meta: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
+def rest_of_service_meta(service_meta: Any) -> dict[str, Any]:
+    """
+    Keep what `call_meta` does not read of the field `meta` of a body.
+
+    :param service_meta: The field `meta` of the body.
+    :returns: The entry for the meta of a reply, if anything is left.
+    """
+    return present({"meta": present(service_meta, {"usage"}) if isinstance(service_meta, dict) else service_meta})
+
+
 def _cost(service_meta: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     """
     Find the cost of the call: `credits_used`, and `usd_spent` in USD.

@@ -18,6 +18,7 @@ from haystack_integrations.components.generators.aimlapi._call import (
     deserialize_component_data,
     merge_parameters,
     present,
+    rest_of_service_meta,
     serialize_headers,
     serialize_parameters,
     split_parameters,
@@ -404,7 +405,7 @@ def _describe(
         "meta": {
             "model": arguments["model"],
             **present(body, {"data", "meta"}),
-            **present({"meta": present(service_meta, {"usage"}) if isinstance(service_meta, dict) else service_meta}),
+            **rest_of_service_meta(service_meta),
             "images": images,
             **call_meta(service_meta, headers),
         },

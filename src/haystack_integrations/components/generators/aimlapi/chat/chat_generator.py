@@ -10,10 +10,8 @@ from haystack import component, default_from_dict, default_to_dict
 from haystack.components.generators.chat import OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage, ComponentInfo, StreamingCallbackT, select_streaming_callback
 from haystack.tools import (
-    Toolset,
     ToolsType,
     deserialize_tools_or_toolset_inplace,
-    flatten_tools_or_toolsets,
     serialize_tools_or_toolset,
 )
 from haystack.utils import Secret, serialize_callable
@@ -29,7 +27,7 @@ from haystack_integrations.components.generators.aimlapi._errors import failures
 from haystack_integrations.components.generators.aimlapi._stream import async_frames, completion_body, frames
 
 from .reply import StreamFold, decode_completion
-from .request import as_messages, build_arguments, response_format, untyped
+from .request import as_messages, as_tools, build_arguments, response_format, untyped
 
 
 @component
@@ -372,12 +370,10 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
         tools: ToolsType | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, Any]:
-        flattened = flatten_tools_or_toolsets(self.tools if tools is None else tools)
-        Toolset(flattened)  # refuses duplicate names
         arguments = build_arguments(
             model=self.model,
             messages=messages,
-            tools=flattened,
+            tools=as_tools(self.tools if tools is None else tools),
             tools_strict=self.tools_strict if tools_strict is None else tools_strict,
             parameters=merge_parameters(self.generation_kwargs, generation_kwargs),
             headers=self.extra_headers,

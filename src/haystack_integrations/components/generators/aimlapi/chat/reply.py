@@ -22,7 +22,13 @@ from haystack.dataclasses import (
     ToolCallDelta,
 )
 
-from haystack_integrations.components.generators.aimlapi._call import as_list, call_meta, is_present, present
+from haystack_integrations.components.generators.aimlapi._call import (
+    as_list,
+    call_meta,
+    is_present,
+    present,
+    rest_of_service_meta,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +117,7 @@ def decode_choice(
         **slots,
         "usage": None,
         **present(body, _TOP_FIELDS),
-        **present({"meta": present(service_meta, {"usage"}) if isinstance(service_meta, dict) else service_meta}),
+        **rest_of_service_meta(service_meta),
         **present(choice, _CHOICE_FIELDS),
         **present(message, {*_MESSAGE_FIELDS, *(reasoning.extra if reasoning else ())}),
         **present(

@@ -11,6 +11,7 @@ from typing import Any
 
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ChatRole
+from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
 from haystack.tools.tool import Tool
 from haystack.utils import Secret
 from openai import AsyncOpenAI, OpenAI, omit, pydantic_function_tool
@@ -144,6 +145,19 @@ def as_messages(messages: list[ChatMessage] | str) -> list[ChatMessage]:
             msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
             raise TypeError(msg)
     return messages
+
+
+def as_tools(tools: ToolsType | None) -> list[Tool]:
+    """
+    Take tools and toolsets for a list of tools.
+
+    :param tools: The tools, as a component takes them.
+    :returns: The tools, flattened.
+    :raises ValueError: If two have the same name.
+    """
+    flattened = flatten_tools_or_toolsets(tools)
+    Toolset(flattened)  # refuses duplicate names
+    return flattened
 
 
 def _messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:

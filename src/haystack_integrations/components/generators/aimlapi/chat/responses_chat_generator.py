@@ -30,10 +30,8 @@ from haystack.dataclasses import (
     select_streaming_callback,
 )
 from haystack.tools import (
-    Toolset,
     ToolsType,
     deserialize_tools_or_toolset_inplace,
-    flatten_tools_or_toolsets,
     serialize_tools_or_toolset,
 )
 from haystack.utils import Secret, serialize_callable
@@ -53,7 +51,7 @@ from haystack_integrations.components.generators.aimlapi._errors import failures
 from haystack_integrations.components.generators.aimlapi._stream import answer_body, async_frames, frames
 
 from .reply import decode_choice, map_finish_reason, with_parts
-from .request import as_messages, response_format, strict_schema, untyped
+from .request import as_messages, as_tools, response_format, strict_schema, untyped
 
 _PLACES = {
     "input": "the `messages` of `run`",
@@ -427,13 +425,13 @@ def _with_text(parameters: dict[str, Any]) -> dict[str, Any]:
     """
     Turn `text_format` into the `text` that the API takes.
     """
+    rest = {name: value for name, value in parameters.items() if name != "text_format"}
     if not parameters.get("text_format"):
-        return {name: value for name, value in parameters.items() if name != "text_format"}
+        return rest
     text_format = response_format(parameters["text_format"])
     text_format = {**text_format, **text_format.get("json_schema", {})}
     text_format.pop("json_schema", None)
-    text = {**(parameters.get("text") or {}), "format": text_format}
-    return {**{name: value for name, value in parameters.items() if name != "text_format"}, "text": text}
+    return {**rest, "text": {**(rest.get("text") or {}), "format": text_format}}
 
 
 def _unflattened(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -456,10 +454,8 @@ def _are_hosted(tools: Any) -> bool:
 def _tools(tools: Any, *, strict: bool) -> list[dict[str, Any]]:
     if _are_hosted(tools):
         return list(tools)
-    flattened = flatten_tools_or_toolsets(tools)
-    Toolset(flattened)  # refuses duplicate names
     sent = []
-    for tool in flattened:
+    for tool in as_tools(tools):
         function = {**tool.tool_spec}
         if strict:
             function["parameters"] = strict_schema(function["parameters"])
@@ -536,9 +532,9 @@ def _assistant_items(message: ChatMessage, *, in_tool_loop: bool, stored: bool) 
     Calls go without the ids of their items: with them, the endpoint would insist on the reasoning that led to them.
     """
     calls: dict[Any, dict[str, Any]] = {
-        _call_id(call): {
+        (call_id := _call_id(call)): {
             "type": "function_call",
-            "call_id": _call_id(call),
+            "call_id": call_id,
             "name": call.tool_name,
             "arguments": json.dumps(call.arguments, ensure_ascii=False),
         }
