@@ -3,37 +3,35 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import httpx2
-from haystack import component, default_from_dict, default_to_dict, logging
+from haystack import component, default_from_dict
 from haystack.components.generators import OpenAIImageGenerator
 from haystack.utils import Secret
 from openai import APIError, APIStatusError, Omit
+from openai.types.image_generate_params import ImageGenerateParamsNonStreaming
 
-from haystack_integrations.components.generators.aimlapi._call import (
-    call_meta,
-    deserialize_component_data,
-    merge_parameters,
-    present,
-    rest_of_service_meta,
-    serialize_headers,
-    serialize_parameters,
-    split_parameters,
+from haystack_integrations.common.aimlapi.body import checked_body
+from haystack_integrations.common.aimlapi.call import call_context
+from haystack_integrations.common.aimlapi.client import BASE_URL, ClientOwner
+from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
+from haystack_integrations.common.aimlapi.errors import map_api_errors, reply_error
+from haystack_integrations.common.aimlapi.models import DEFAULT_IMAGE_MODEL, IMAGE_MODELS
+from haystack_integrations.common.aimlapi.parameters import merge_parameters, split_parameters
+from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+
+from ._images.reply import ImageFormat, build_result, convert_image, find_images
+
+_ENDPOINT = Endpoint(
+    path="/images/generations",
+    resource=lambda client: client.images,
+    declared=ImageGenerateParamsNonStreaming.__annotations__,
+    method="generate",
 )
-from haystack_integrations.components.generators.aimlapi._client import BASE_URL, ClientOwner, recorded_response
-from haystack_integrations.components.generators.aimlapi._errors import failures, reject
-from haystack_integrations.components.generators.aimlapi._stream import answer_body
-
-logger = logging.getLogger(__name__)
-
-ImageFormat = Literal["b64_json", "url"]
-
-_PLACES = {"prompt": "the `prompt` of `run`", "model": "the init parameter `model`"}
-# How images of these types begin in base64.
-_BEGINNINGS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp", "R0lGOD": "image/gif"}
+_RESERVED = {"prompt": "the `prompt` of `run`", "model": "the init parameter `model`"}
 
 
 @component
@@ -63,44 +61,15 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
     ```
     """
 
-    SUPPORTED_MODELS: ClassVar[list[str]] = [
-        "openai/gpt-image-2",
-        "openai/gpt-image-1-5",
-        "openai/gpt-image-1-mini",
-        "dall-e-3",
-        "blackforestlabs/flux-2-max",
-        "blackforestlabs/flux-2-pro",
-        "blackforestlabs/flux-2",
-        "flux/kontext-max/text-to-image",
-        "flux/schnell",
-        "google/gemini-3-1-flash-image-preview",
-        "google/gemini-3-pro-image-preview",
-        "google/imagen-4.0-ultra-generate-001",
-        "google/imagen-4.0-generate-001",
-        "bytedance/seedream-5-0-pro",
-        "bytedance/seedream-4-5",
-        "alibaba/qwen-image-3",
-        "alibaba/wan-2-7-image-pro",
-        "alibaba/z-image-turbo",
-        "x-ai/grok-imagine-image-pro",
-        "x-ai/grok-imagine-image",
-        "recraft-v3",
-        "reve/create-image",
-        "luma/uni-1-max",
-        "hunyuan/hunyuan-image-v3-text-to-image",
-        "microsoft/mai-image-2.5",
-        "klingai/image-o1",
-        "stable-diffusion-v35-large",
-        "topaz-labs/sharpen",
-    ]
+    SUPPORTED_MODELS: ClassVar[list[str]] = IMAGE_MODELS
     """A selection of the image models. Any other id that AIMLAPI serves works as well.
     See https://docs.aimlapi.com/api-references/image-models for all of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 as Haystack's parent class has them
         self,
         *,
         api_key: Secret = Secret.from_env_var("AIMLAPI_API_KEY"),
-        model: str = "openai/gpt-image-2",
+        model: str = DEFAULT_IMAGE_MODEL,
         quality: str | None = None,
         size: str | None = None,
         response_format: ImageFormat | None = None,
@@ -164,7 +133,6 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         self.response_format = response_format
         self.generation_kwargs = generation_kwargs or {}
         self.extra_headers = extra_headers
-        self._forget_clients()
         _check_format(response_format)
 
     def to_dict(self) -> dict[str, Any]:
@@ -174,20 +142,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :returns:
             The serialized component as a dictionary.
         """
-        return default_to_dict(
-            self,
-            api_key=self.api_key,
-            model=self.model,
-            quality=self.quality,
-            size=self.size,
-            response_format=self.response_format,
-            api_base_url=self.api_base_url,
-            generation_kwargs=serialize_parameters(self.generation_kwargs),
-            timeout=self.timeout,
-            extra_headers=serialize_headers(self.extra_headers),
-            max_retries=self.max_retries,
-            http_client_kwargs=self.http_client_kwargs,
-        )
+        return component_to_dict(self, quality=self.quality, size=self.size, response_format=self.response_format)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "AIMLAPIImageGenerator":
@@ -238,15 +193,15 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
-        with recorded_response() as received:
+        with call_context() as call:
             arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
             client = self._sync_client()
-            with failures(self):
-                body = answer_body(client.images.generate(**arguments), "an image")
-                entries = _find_images(body)
-                result = _describe(body, entries, arguments, received.headers)
+            with map_api_errors(call, model=self.model):
+                body = checked_body(request(client, _ENDPOINT, arguments), "an image")
+                entries = find_images(body)
+                result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
                 for entry in entries:
-                    image = _convert(entry, image_format)
+                    image = convert_image(entry, image_format)
                     if image is None:
                         with _downloading(entry["url"]):
                             image = _encode(client.get(entry["url"], **_download(arguments)))
@@ -290,15 +245,15 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
-        with recorded_response() as received:
+        with call_context() as call:
             arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-            client = await self._async_client()
-            with failures(self):
-                body = answer_body(await client.images.generate(**arguments), "an image")
-                entries = _find_images(body)
-                result = _describe(body, entries, arguments, received.headers)
+            client, _life = await self._async_client()
+            with map_api_errors(call, model=self.model):
+                body = checked_body(await request(client, _ENDPOINT, arguments), "an image")
+                entries = find_images(body)
+                result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
                 for entry in entries:
-                    image = _convert(entry, image_format)
+                    image = convert_image(entry, image_format)
                     if image is None:
                         with _downloading(entry["url"]):
                             image = _encode(await client.get(entry["url"], **_download(arguments)))
@@ -318,14 +273,21 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         parameters = merge_parameters(
             {**named, **self.generation_kwargs},
             {**(generation_kwargs or {}), **{name: value for name, value in run.items() if value is not None}},
+            headers=self.extra_headers,
         )
-        options, body = split_parameters(parameters, self.extra_headers, _PLACES)
+        options, body = split_parameters(parameters, reserved=_RESERVED)
         body = {name: value for name, value in body.items() if value is not None}
         _check_format(body.get("response_format"))
         return (
             {"model": self.model, "prompt": prompt, "extra_body": body, **options},
             body.get("response_format", "b64_json"),
         )
+
+
+def _check_format(value: Any) -> None:
+    if value not in (None, "b64_json", "url"):
+        msg = f"`response_format` must be 'b64_json' or 'url', got '{value}'."
+        raise ValueError(msg)
 
 
 def _download(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -337,104 +299,10 @@ def _download(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"cast_to": httpx2.Response, "options": {**timeout, "headers": headers}}
 
 
-def _check_format(value: Any) -> None:
-    if value not in (None, "b64_json", "url"):
-        msg = f"`response_format` must be 'b64_json' or 'url', got '{value}'."
-        raise ValueError(msg)
-
-
-def _find_images(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """
-    Find the images in a reply: OpenAI's shape has them in `data`, that of others in `images`, and some in both.
-
-    :raises APIError: If there is none, or moderation refused all of them.
-    """
-    found: Any = body.get("data") or body.get("images") or []
-    entries = [_entry(value) for value in (found if isinstance(found, list) else [found])]
-    # A picture without anything to see takes the place of what moderation refused.
-    nsfw = body.get("has_nsfw_concepts")
-    flags = dict(enumerate(nsfw if isinstance(nsfw, list) else [nsfw] * len(entries)))
-    refused = [
-        bool(flags.get(number) or entry.get("content_violation") or entry.get("respect_moderation") is False)
-        for number, entry in enumerate(entries)
-    ]
-    images: list[dict[str, Any]] = []
-    missing: list[dict[str, Any]] = []
-    for entry, is_refused in zip(entries, refused, strict=True):
-        is_image = not is_refused and (entry.get("b64_json") or entry.get("url"))
-        (images if is_image else missing).append(entry)
-    told = "".join(f": {text}" for part in (body, *missing) if (text := part.get("description") or part.get("reason")))
-    if not images:
-        reason = "Moderation refused the image" if any(refused) else "AIMLAPI answered without an image"
-        reject(body, f"{reason}{told}")
-    if missing:
-        logger.warning(
-            "{missing} of {total} images were refused or left out{told}",
-            missing=len(missing),
-            total=len(entries),
-            told=told,
-        )
-    return images
-
-
-def _entry(value: Any) -> dict[str, Any]:
-    """
-    Get an image as a dictionary that has its data in `b64_json`, and its URL in `url`.
-    """
-    entry = dict(value) if isinstance(value, dict) else {"url": value}
-    if linked := entry.pop("image_url", None):
-        entry.update(linked if isinstance(linked, dict) else {"url": linked})
-    return {name: part for name, part in entry.items() if name not in ("b64_json", "url") or isinstance(part, str)}
-
-
-def _describe(
-    body: dict[str, Any], entries: list[dict[str, Any]], arguments: dict[str, Any], headers: Mapping[str, str]
-) -> dict[str, Any]:
-    """
-    Build the result of a run, but for the images themselves.
-    """
-    service_meta = body.get("meta")
-    images = []
-    for entry in entries:
-        data_url = str(entry.get("url") or "").startswith("data:")
-        images.append(present(entry, {"b64_json", "url"} if data_url else {"b64_json"}))
-    revised = entries[0].get("revised_prompt") or entries[0].get("prompt") or ""
-    return {
-        "images": [],
-        "revised_prompt": revised if revised != arguments["prompt"] else "",
-        "meta": {
-            "model": arguments["model"],
-            **present(body, {"data", "meta"}),
-            **rest_of_service_meta(service_meta),
-            "images": images,
-            **call_meta(service_meta, headers),
-        },
-    }
-
-
-def _convert(entry: dict[str, Any], image_format: ImageFormat) -> str | None:
-    """
-    Give an image the form that was asked for.
-
-    :returns: Base64 or a URL; None if it must be downloaded.
-    """
-    data, url = entry.get("b64_json") or "", entry.get("url") or ""
-    if image_format == "url" and url:
-        return str(url)
-    head, _, data = (data or url).rpartition("base64,")
-    if image_format == "b64_json":
-        return data if entry.get("b64_json") or head.startswith("data:") else None
-    if head:
-        return f"{head}base64,{data}"
-    known = entry.get("mime_type") or entry.get("content_type")
-    media_type = known or next((type_ for start, type_ in _BEGINNINGS.items() if data.startswith(start)), "image/png")
-    return f"data:{media_type};base64,{data}"
-
-
 @contextmanager
 def _downloading(url: str) -> Iterator[None]:
     # Its own record, so that a failure is told with the ids of the call that made the image.
-    with recorded_response():
+    with call_context():
         try:
             yield
         except APIError as error:
@@ -449,5 +317,5 @@ def _downloading(url: str) -> Iterator[None]:
 def _encode(response: httpx2.Response) -> str:
     media_type = response.headers.get("content-type", "")
     if not response.content or media_type.startswith(("text/", "application/json")):
-        reject(None, f"the answer is no image, but {len(response.content)} bytes of type '{media_type}'")
+        raise reply_error(None, f"the answer is no image, but {len(response.content)} bytes of type '{media_type}'")
     return base64.b64encode(response.content).decode()

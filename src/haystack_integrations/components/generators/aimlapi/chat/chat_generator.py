@@ -2,36 +2,38 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-import inspect
-from contextlib import aclosing, closing
 from typing import Any, ClassVar
 
-from haystack import component, default_from_dict, default_to_dict
+from haystack import component, default_from_dict
 from haystack.components.generators.chat import OpenAIChatGenerator
-from haystack.dataclasses import ChatMessage, ComponentInfo, StreamingCallbackT, select_streaming_callback
-from haystack.tools import (
-    ToolsType,
-    deserialize_tools_or_toolset_inplace,
-    serialize_tools_or_toolset,
-)
+from haystack.dataclasses import ChatMessage, StreamingCallbackT
+from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
 from haystack.utils import Secret, serialize_callable
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 
-from haystack_integrations.components.generators.aimlapi._call import (
-    deserialize_component_data,
-    merge_parameters,
-    serialize_headers,
-    serialize_parameters,
+from haystack_integrations.common.aimlapi.client import BASE_URL
+from haystack_integrations.common.aimlapi.models import CHAT_MODELS, DEFAULT_CHAT_MODEL
+from haystack_integrations.common.aimlapi.parameters import merge_parameters
+from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+
+from ._completions.accumulator import CompletionAccumulator
+from ._completions.reply import decode_completion
+from ._completions.request import build_arguments, convert_tools
+from ._inputs import json_schema_format
+from ._run import ChatComponent, ChatEndpoint, complete, complete_async
+
+_ENDPOINT = ChatEndpoint(
+    path="/chat/completions",
+    resource=lambda client: client.chat.completions,
+    declared=CompletionCreateParamsNonStreaming.__annotations__,
+    answer="a completion",
+    decode=decode_completion,
+    accumulator=CompletionAccumulator,
 )
-from haystack_integrations.components.generators.aimlapi._client import BASE_URL, ClientOwner, recorded_response
-from haystack_integrations.components.generators.aimlapi._errors import failures, reject
-from haystack_integrations.components.generators.aimlapi._stream import async_frames, completion_body, frames
-
-from .reply import StreamFold, decode_completion
-from .request import as_messages, as_tools, build_arguments, response_format, untyped
 
 
 @component
-class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
+class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
     """
     Completes chats using any of the chat models that AIMLAPI (AI/ML API) serves.
 
@@ -57,76 +59,17 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
     ```
     """
 
-    SUPPORTED_MODELS: ClassVar[list[str]] = [
-        "openai/gpt-5-chat-latest",
-        "openai/gpt-5.6-sol",
-        "openai/gpt-5.6-terra",
-        "openai/gpt-5.6-luna",
-        "openai/gpt-5-5",
-        "openai/gpt-5-2",
-        "openai/gpt-5-1",
-        "openai/gpt-5-mini-2025-08-07",
-        "openai/gpt-4.1-2025-04-14",
-        "openai/gpt-4o",
-        "openai/gpt-oss-120b",
-        "anthropic/claude-opus-5",
-        "anthropic/claude-sonnet-5",
-        "anthropic/claude-opus-4-8",
-        "anthropic/claude-sonnet-4.6",
-        "anthropic/claude-haiku-4.5",
-        "google/gemini-3-7-flash",
-        "google/gemini-3-6-flash",
-        "google/gemini-3-5-flash",
-        "google/gemini-3-1-pro-preview",
-        "google/gemini-2.5-pro",
-        "google/gemini-2.5-flash",
-        "google/gemma-4-31b-it",
-        "deepseek/deepseek-v4-pro-0813",
-        "deepseek/deepseek-v4-pro",
-        "deepseek/deepseek-v4-flash",
-        "x-ai/grok-4-6",
-        "x-ai/grok-4-5",
-        "x-ai/grok-4-3",
-        "alibaba/qwen3.8-max",
-        "alibaba/qwen3.8-27b",
-        "alibaba/qwen3.7-plus",
-        "alibaba/qwen3.6-flash",
-        "moonshotai/kimi-k3",
-        "moonshot/kimi-k2-7-code",
-        "moonshot/kimi-k2-6",
-        "minimax/minimax-m3",
-        "minimax/m2-7-20260402",
-        "mistralai/mistral-small-2603",
-        "mistralai/mistral-medium-3.1",
-        "mistralai/codestral-2508",
-        "mistralai/ministral-14b-2512",
-        "meta/muse-spark-1.2",
-        "meta/muse-glimmer-30b",
-        "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-        "zhipu/glm-5.3",
-        "zhipu/glm-5-2",
-        "cohere/command-a",
-        "nvidia/nemotron-3.5-lightning",
-        "nvidia/nemotron-3-ultra-550b-a55b",
-        "perplexity/sonar-pro",
-        "perplexity/sonar",
-        "bytedance-seed/seed-2-1-turbo",
-        "bytedance/dola-seed-2-0-pro",
-        "baidu/ernie-5.0",
-        "amazon/nova-2-lite-v1",
-        "ai21/jamba-large-1.7",
-        "nousresearch/hermes-4-405b",
-        "xiaomi/mimo-v2.5-pro",
-        "stepfun/step-3.7-flash",
-    ]
+    SUPPORTED_MODELS: ClassVar[list[str]] = CHAT_MODELS
     """A selection of the chat models, newest first per vendor. Any other id that AIMLAPI serves works as well.
     See https://docs.aimlapi.com/api-references/model-database for all of them."""
 
-    def __init__(
+    _endpoint = _ENDPOINT
+
+    def __init__(  # noqa: PLR0913 as Haystack's parent class has them
         self,
         *,
         api_key: Secret = Secret.from_env_var("AIMLAPI_API_KEY"),
-        model: str = "openai/gpt-5-chat-latest",
+        model: str = DEFAULT_CHAT_MODEL,
         streaming_callback: StreamingCallbackT | None = None,
         api_base_url: str | None = BASE_URL,
         generation_kwargs: dict[str, Any] | None = None,
@@ -191,7 +134,6 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
             http_client_kwargs=http_client_kwargs,
         )
         self.extra_headers = extra_headers
-        self._forget_clients()
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -200,23 +142,17 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
         :returns:
             The serialized component as a dictionary.
         """
-        generation_kwargs = serialize_parameters(self.generation_kwargs)
+        generation_kwargs = self.generation_kwargs
         if "response_format" in generation_kwargs:
-            generation_kwargs["response_format"] = response_format(generation_kwargs["response_format"])
+            schema = json_schema_format(generation_kwargs["response_format"])
+            generation_kwargs = {**generation_kwargs, "response_format": schema}
         # As 3.0.0 wrote it, which knew no `tools_strict`.
         tools_strict = {"tools_strict": True} if self.tools_strict else {}
-        return default_to_dict(
+        return component_to_dict(
             self,
-            api_key=self.api_key,
-            model=self.model,
             streaming_callback=serialize_callable(self.streaming_callback) if self.streaming_callback else None,
-            api_base_url=self.api_base_url,
             generation_kwargs=generation_kwargs,
             tools=serialize_tools_or_toolset(self.tools),
-            timeout=self.timeout,
-            extra_headers=serialize_headers(self.extra_headers),
-            max_retries=self.max_retries,
-            http_client_kwargs=self.http_client_kwargs,
             **tools_strict,
         )
 
@@ -268,33 +204,14 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
         :raises openai.APIError:
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
-        callback = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=False)
-        messages = as_messages(messages)
-        if not messages:
-            return {"replies": []}
-        with recorded_response() as received:
-            arguments = self._prepare_api_call(
-                messages=messages,
-                streaming_callback=callback,
-                generation_kwargs=generation_kwargs,
-                tools=tools,
-                tools_strict=tools_strict,
-            )
-            del arguments["openai_endpoint"]
-            client = self._sync_client()
-            with failures(self):
-                create, arguments = untyped(client, client.chat.completions, arguments)
-                completion = create(**arguments)
-                if callback is None:
-                    return {"replies": decode_completion(completion_body(completion), received.headers)}
-            fold = StreamFold(ComponentInfo.from_component(self))
-            with closing(frames(completion, self)) as source:
-                for frame in source:
-                    for chunk in fold.add(frame):
-                        callback(chunk)
-            replies = fold.finish(received.headers)
-            with failures(self):
-                return {"replies": replies or reject(fold.body, "The stream ended without a choice")}
+        return complete(
+            self,
+            messages,
+            streaming_callback,
+            generation_kwargs=generation_kwargs,
+            tools=tools,
+            tools_strict=tools_strict,
+        )
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -331,35 +248,14 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
         :raises openai.APIError:
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
-        callback = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=True)
-        messages = as_messages(messages)
-        if not messages:
-            return {"replies": []}
-        with recorded_response() as received:
-            arguments = self._prepare_api_call(
-                messages=messages,
-                streaming_callback=callback,
-                generation_kwargs=generation_kwargs,
-                tools=tools,
-                tools_strict=tools_strict,
-            )
-            del arguments["openai_endpoint"]
-            client = await self._async_client()
-            with failures(self):
-                create, arguments = untyped(client, client.chat.completions, arguments)
-                completion = await create(**arguments)
-                if callback is None:
-                    return {"replies": decode_completion(completion_body(completion), received.headers)}
-            fold = StreamFold(ComponentInfo.from_component(self))
-            async with aclosing(async_frames(completion, self)) as source:
-                async for frame in source:
-                    for chunk in fold.add(frame):
-                        result = callback(chunk)
-                        if inspect.isawaitable(result):
-                            await result
-            replies = fold.finish(received.headers)
-            with failures(self):
-                return {"replies": replies or reject(fold.body, "The stream ended without a choice")}
+        return await complete_async(
+            self,
+            messages,
+            streaming_callback,
+            generation_kwargs=generation_kwargs,
+            tools=tools,
+            tools_strict=tools_strict,
+        )
 
     def _prepare_api_call(
         self,
@@ -373,10 +269,11 @@ class AIMLAPIChatGenerator(ClientOwner, OpenAIChatGenerator):
         arguments = build_arguments(
             model=self.model,
             messages=messages,
-            tools=as_tools(self.tools if tools is None else tools),
-            tools_strict=self.tools_strict if tools_strict is None else tools_strict,
-            parameters=merge_parameters(self.generation_kwargs, generation_kwargs),
-            headers=self.extra_headers,
+            tools=convert_tools(
+                self.tools if tools is None else tools,
+                strict=self.tools_strict if tools_strict is None else tools_strict,
+            ),
+            parameters=merge_parameters(self.generation_kwargs, generation_kwargs, headers=self.extra_headers),
             stream=streaming_callback is not None,
         )
         # The parent's contract, which the tests of 3.0.0 hold it to.

@@ -2,191 +2,34 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""How an OpenAI SDK client for AIMLAPI is made, and how long it lives."""
+"""The settings of an OpenAI SDK client for AIMLAPI, and how long a client lives."""
 
 import asyncio
 import math
 import os
-import re
-import ssl
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, closing, contextmanager, suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
 from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 import httpx
 import httpx2
 from haystack.utils import Secret
-from openai import (
-    DEFAULT_CONNECTION_LIMITS,
-    DEFAULT_TIMEOUT,
-    APIConnectionError,
-    APITimeoutError,
-    AsyncOpenAI,
-    DefaultAsyncHttpxClient,
-    DefaultHttpxClient,
-    OpenAI,
-)
+from openai import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
 
-from haystack_integrations.components.generators.aimlapi._pool import ConnectionStack
+from .call import register_secret
+from .connection_stack import ConnectionStack
+from .http import AsyncHTTPClient, AsyncLegacyHTTPClient, HTTPClient, LegacyHTTPClient
+from .parameters import header_value
 
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
-
-# The call under way, for what the headers of its response tell: the SDK keeps only the body of a plain reply.
-_received: ContextVar["Received | None"] = ContextVar("aimlapi_received", default=None)
-
-_TIMEOUTS = (httpx2.TimeoutException, httpx.TimeoutException)
-# httpx2 passes some TLS errors on as they are when it is asynchronous: https://github.com/pydantic/httpx2/issues/854
-BREAKS = (httpx2.RequestError, httpx.RequestError, ssl.SSLError)
-
-# Messages of 429 and 5xx errors that will be the same on the next try (AIMLAPI docs, errors-and-messages): an upstream
-# 4xx passed on as 500, a model taken offline, the free tier's hourly limit.
-_LASTING = re.compile(
-    r"""(?:^|"message"\s*:\s*")\s*4(?!08|29)\d\d\b|model\b[^"]{0,40}\bunder maintenance|free-tier limit""",
-    re.IGNORECASE,
-)
-_GATEWAY_TIMEOUT = 504
 
 _LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 _KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
 
 T = TypeVar("T", int, float)
-
-if TYPE_CHECKING:
-    from httpx2 import AsyncClient as _AsyncBase
-    from httpx2 import Client as _SyncBase
-else:
-    _SyncBase = _AsyncBase = object
-
-
-@dataclass
-class Received:
-    """
-    What a call under way has to do with, beside its arguments.
-
-    :param response: The response to its latest try; None if there was none, as when a connection fails.
-    :param secrets: The values that it sends and that no message may show.
-    :param lifetime: What keeps its client open until it is over.
-    """
-
-    response: httpx2.Response | None = None
-    secrets: set[str] = field(default_factory=set, repr=False)
-    lifetime: object = None
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers of the response."""
-        return {} if self.response is None else self.response.headers
-
-
-@contextmanager
-def recorded_response() -> Iterator[Received]:
-    """
-    Keep the response that a call receives.
-
-    :returns: What is received.
-    """
-    received = Received()
-    token = _received.set(received)
-    try:
-        yield received
-    finally:
-        _received.reset(token)
-        # The event loop keeps the context in which a connection was opened for as long as the connection is open.
-        received.response = received.lifetime = None
-        received.secrets.clear()
-
-
-def current() -> Received:
-    """
-    Get what the call under way has received.
-
-    :returns: What is received; of no call, if there is none under way.
-    """
-    return _received.get() or Received()
-
-
-def _is_lasting(response: httpx2.Response) -> bool:
-    # The next try of a generation that took too long would take, and might cost, the same again.
-    return response.status_code == _GATEWAY_TIMEOUT or (
-        response.status_code >= httpx2.codes.TOO_MANY_REQUESTS and bool(_LASTING.search(response.text))
-    )
-
-
-def broken_off(error: Exception, request: httpx2.Request) -> APIConnectionError:
-    """
-    Turn a transport error into the SDK's own exception, which the SDK does not retry.
-
-    :param error: What went wrong once the request had reached the model: another try could be billed a second time.
-    :param request: The request.
-    :returns: The exception to raise.
-    """
-    if isinstance(error, _TIMEOUTS):
-        return APITimeoutError(request=request)
-    return APIConnectionError(message=f"The reply broke off: {str(error) or type(error).__name__}", request=request)
-
-
-@contextmanager
-def _one_try(request: httpx2.Request, *, is_closed: bool) -> Iterator[Received]:
-    if is_closed:
-        raise APIConnectionError(message="The component was closed during the call.", request=request)
-    received = current()
-    received.response = None
-    try:
-        yield received
-    except BREAKS as error:
-        answer = received.response
-        if answer.is_success if answer is not None else isinstance(error, (httpx2.ReadTimeout, httpx.ReadTimeout)):
-            raise broken_off(error, request) from error
-        raise
-    if received.response is not None and received.response.is_error and _is_lasting(received.response):
-        received.response.headers["x-should-retry"] = "false"
-
-
-class _Sender(_SyncBase):
-    def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        with _one_try(request, is_closed=self.is_closed) as received:
-            received.response = response = super().send(request, stream=True, **kwargs)
-            if response.is_error or not stream:
-                with closing(response):
-                    response.read()
-        return response
-
-    def __del__(self) -> None:
-        # As the SDK's default client does: a component that is dropped leaves no connections open.
-        with suppress(Exception):
-            self.close()
-
-
-class _AsyncSender(_AsyncBase):
-    async def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        with _one_try(request, is_closed=self.is_closed) as received:
-            received.response = response = await super().send(request, stream=True, **kwargs)
-            if response.is_error or not stream:
-                async with aclosing(response):
-                    await response.aread()
-        return response
-
-
-class _Client(_Sender, DefaultHttpxClient):
-    """The SDK's HTTP client."""
-
-
-class _AsyncClient(_AsyncSender, DefaultAsyncHttpxClient):
-    """The SDK's asynchronous HTTP client."""
-
-
-class _LegacyClient(_Sender, httpx.Client):  # type: ignore[misc]
-    """The client for settings that are objects of httpx."""
-
-
-class _AsyncLegacyClient(_AsyncSender, httpx.AsyncClient):  # type: ignore[misc]
-    """The asynchronous client for settings that are objects of httpx."""
 
 
 def _holds_httpx_objects(value: Any) -> bool:
@@ -236,24 +79,6 @@ def _with_connection_stack(settings: dict[str, Any], http_client_kwargs: dict[st
     return {**settings, "transport": ConnectionStack(verify, **limits)}
 
 
-def sendable(value: str, name: str) -> str:
-    """
-    Take a secret for the value of a header, and keep it out of what is told of the call under way.
-
-    :param value: The secret. Read from a file it often ends with a line break.
-    :param name: What the secret is.
-    :returns: The secret without white space around it.
-    :raises ValueError: If no header can carry it: httpx would quote it in its exception.
-    """
-    value = value.strip()
-    if not (value.isascii() and value.isprintable()):
-        msg = f"{name} contains characters that no HTTP header can carry."
-        raise ValueError(msg)
-    if value:
-        current().secrets.add(value)
-    return value
-
-
 def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.Timeout) -> T | httpx2.Timeout:
     value = os.environ.get(name)
     if not value:
@@ -292,6 +117,15 @@ class ClientOwner:
     client: OpenAI | None
     async_client: AsyncOpenAI | None
 
+    def __init__(self, **init_parameters: Any) -> None:
+        """
+        Set up the component that owns the clients.
+
+        :param init_parameters: The parameters of the Haystack component that comes next.
+        """
+        super().__init__(**init_parameters)
+        self._forget_clients()
+
     def _forget_clients(self) -> None:
         self.client = None
         self.async_client = None
@@ -309,7 +143,7 @@ class ClientOwner:
         self._forget_clients()
 
     def _client_kwargs(self) -> dict[str, Any]:
-        api_key = sendable(self.api_key.resolve_value() or "", "The API key (AIMLAPI_API_KEY or `api_key`)")
+        api_key = header_value(self.api_key.resolve_value() or "", "The API key (AIMLAPI_API_KEY or `api_key`)")
         if not api_key:
             msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
             raise ValueError(msg)
@@ -340,10 +174,11 @@ class ClientOwner:
             if self.client is None or self.client.is_closed():
                 legacy, settings = _http_client_settings(self.http_client_kwargs or {})
                 self.client = OpenAI(
-                    http_client=_LegacyClient(**settings) if legacy else _Client(**settings), **self._client_kwargs()
+                    http_client=LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings),
+                    **self._client_kwargs(),
                 )
                 _forget_openai(self.client)
-            current().secrets.add(self.client.api_key)
+            register_secret(self.client.api_key)
             return self.client
 
     async def warm_up_async(self) -> None:
@@ -354,10 +189,15 @@ class ClientOwner:
         """
         await self._async_client()
 
-    async def _async_client(self) -> AsyncOpenAI:
+    async def _async_client(self) -> tuple[AsyncOpenAI, AsyncGenerator[AsyncOpenAI]]:
+        """
+        Get the client of the running event loop.
+
+        :returns: The client, and its life: it stays open for as long as a caller holds on to it.
+        """
         loop = asyncio.get_running_loop()
         client, lifetime = self._lifetimes.get(loop, (None, None))
-        if client is None or client.is_closed():
+        if client is None or lifetime is None or client.is_closed():
             lifetime = self._lifetime()
             client = await anext(lifetime)
             with self._lock:
@@ -365,11 +205,9 @@ class ClientOwner:
                 for known in [known for known in self._lifetimes if known.is_closed()]:
                     del self._lifetimes[known]
                 self._lifetimes[loop] = (client, lifetime)
-        received = current()
-        received.secrets.add(client.api_key)
-        received.lifetime = lifetime
+        register_secret(client.api_key)
         self.async_client = client
-        return client
+        return client, lifetime
 
     def _lifetime(self) -> AsyncGenerator[AsyncOpenAI]:
         """
@@ -385,7 +223,8 @@ class ClientOwner:
 
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
             client = AsyncOpenAI(
-                http_client=_AsyncLegacyClient(**settings) if legacy else _AsyncClient(**settings), **client_kwargs
+                http_client=AsyncLegacyHTTPClient(**settings) if legacy else AsyncHTTPClient(**settings),
+                **client_kwargs,
             )
             _forget_openai(client)
             try:

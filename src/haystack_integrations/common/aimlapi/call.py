@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The call under way: what the layers below a component cannot be handed as an argument."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import httpx2
+
+_current: ContextVar["CallContext | None"] = ContextVar("aimlapi_call", default=None)
+
+
+@dataclass
+class CallContext:
+    """
+    One call of a component.
+
+    The SDK keeps only the body of a plain reply, and a traced call returns what the tracer makes of it: the headers
+    have no other way back.
+
+    :param response: The response to the latest attempt; None if there was none, as when a connection fails.
+    :param secrets: The values that the call sends and that no message may show.
+    """
+
+    response: httpx2.Response | None = None
+    secrets: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the response."""
+        return {} if self.response is None else self.response.headers
+
+
+@contextmanager
+def call_context() -> Iterator[CallContext]:
+    """
+    Begin a call.
+
+    :returns: The call, which `current_call` finds until the block ends.
+    """
+    call = CallContext()
+    token = _current.set(call)
+    try:
+        yield call
+    finally:
+        _current.reset(token)
+        # The event loop keeps the context in which a connection was opened for as long as the connection is open.
+        call.response = None
+        call.secrets.clear()
+
+
+def current_call() -> CallContext | None:
+    """
+    Get the call under way.
+
+    :returns: The call; None outside of one, as when a client is warmed up or used by itself.
+    """
+    return _current.get()
+
+
+def register_secret(value: str) -> None:
+    """
+    Keep a secret out of what is told of the call under way. Outside of a call nothing is told.
+
+    :param value: The secret.
+    """
+    if value and (call := current_call()):
+        call.secrets.add(value)

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Where a request goes, and how the SDK is asked to send it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+import httpx2
+from openai import NotGiven, Omit
+
+# The parameters of the SDK's methods that are no fields of the body, and what its `post` calls them.
+_OPTIONS = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """
+    An endpoint of the API.
+
+    :param path: The path below the base URL.
+    :param resource: Gets the resource of a client of the SDK that stands for the endpoint.
+    :param declared: The fields of the body that the SDK's method has as parameters.
+    :param method: The name of that method.
+    """
+
+    path: str
+    resource: Callable[[Any], Any]
+    declared: Mapping[str, Any]
+    method: str = "create"
+
+
+def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any]) -> Any:
+    """
+    Send a request.
+
+    The SDK walks over all typed parameters (0.15 ms a message) to rename and format fields that no endpoint of ours
+    has, and makes typed objects of what comes back. A call that nobody watches goes past both. Tracers, which wrap the
+    methods of the SDK, look for messages, tools, parameters and replies in their own places: whoever wraps one, or puts
+    something else in its place, gets the typed call with everything by name.
+
+    :param client: The client.
+    :param endpoint: The endpoint.
+    :param arguments: The arguments of the SDK's method. `openai_endpoint`, if it is among them, is its name.
+    :returns: What the client returns: a response, or what the SDK or a tracer made of it; awaitable, if the client is
+        asynchronous.
+    """
+    named = {name: value for name, value in arguments.items() if name not in ("extra_body", "openai_endpoint")}
+    body = arguments.get("extra_body") or {}
+    create = getattr(endpoint.resource(client), arguments.get("openai_endpoint", endpoint.method))
+    if not all(map(_belongs_to_the_sdk, (create, client.post, client.request))):
+        # They stay in `extra_body` as well, where 3.0.0 had them.
+        declared = {name: value for name, value in body.items() if name in endpoint.declared}
+        return create(**{**named, **declared}, extra_body=body)
+    options = {option: named.pop(name) for name, option in _OPTIONS.items() if name in named}
+    sent = {name: value for name, value in {**named, **body}.items() if not isinstance(value, (NotGiven, Omit))}
+    return client.post(
+        endpoint.path, cast_to=httpx2.Response, body=sent, options=options, stream=bool(sent.get("stream"))
+    )
+
+
+def _belongs_to_the_sdk(method: Any) -> bool:
+    # Wrappers copy the name and the module of what they wrap, and pass for it, but they do not run in its namespace.
+    return type(method) is MethodType and getattr(method, "__globals__", {}).get("__name__", "").startswith("openai.")

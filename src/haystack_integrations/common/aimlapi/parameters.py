@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""`generation_kwargs` and headers become the options and the body of a request."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from haystack.utils import Secret
+
+from .call import register_secret
+
+ATTRIBUTION_HEADERS = {
+    "HTTP-Referer": "https://github.com/deepset-ai/haystack-core-integrations",
+    "X-Title": "Haystack",
+}
+# AIMLAPI docs, capabilities/request-tracing-and-cost.md: anything else is dropped silently, and billed.
+_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestOptions(TypedDict, total=False):
+    """The parameters of a call that are no fields of its body, by the names that the SDK's methods have for them."""
+
+    extra_headers: dict[str, str]
+    extra_query: dict[str, Any]
+    timeout: Any
+
+
+def header_value(value: str, name: str) -> str:
+    """
+    Take a secret for the value of a header, and keep it out of what is told of the call under way.
+
+    :param value: The secret. Read from a file it often ends with a line break.
+    :param name: What the secret is.
+    :returns: The secret without white space around it.
+    :raises ValueError: If no header can carry it: httpx would quote it in its exception.
+    """
+    value = value.strip()
+    if not (value.isascii() and value.isprintable()):
+        msg = f"{name} contains characters that no HTTP header can carry."
+        raise ValueError(msg)
+    register_secret(value)
+    return value
+
+
+def merge_headers(*layers: Mapping[str, str | Secret] | None) -> dict[str, str]:
+    """
+    Lay headers over each other, later ones winning, and resolve secrets.
+
+    :param layers: The headers, the least important first. Names are compared without case.
+    :returns: The headers to send. A secret that has no value is left out.
+    :raises ValueError: If `X-Client-Request-Id` is one that AIMLAPI would drop.
+    """
+    merged = {name.lower(): (name, value) for layer in layers for name, value in (layer or {}).items()}
+    headers = {}
+    for lower_name, (name, value) in merged.items():
+        resolved = value.resolve_value() if isinstance(value, Secret) else value
+        if resolved is None:
+            continue
+        if isinstance(value, Secret):
+            resolved = header_value(str(resolved), f"The header {name}")
+        if lower_name == "x-client-request-id" and not _CLIENT_REQUEST_ID.fullmatch(str(resolved)):
+            got = "a secret" if isinstance(value, Secret) else f"'{resolved}'"
+            msg = f"{name} must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -, got {got}."
+            raise ValueError(msg)
+        headers[name] = str(resolved)
+    return headers
+
+
+def merge_parameters(
+    init: dict[str, Any], run: dict[str, Any] | None, *, headers: Mapping[str, str | Secret] | None
+) -> dict[str, Any]:
+    """
+    Lay the `generation_kwargs` of a run over those of init.
+
+    :param init: The `generation_kwargs` of init.
+    :param run: The `generation_kwargs` of the run.
+    :param headers: The `extra_headers` of init, which those of `generation_kwargs` are laid over.
+    :returns: A new dictionary, merged per key; `extra_body` and `extra_headers` are merged one level deeper.
+    """
+    merged = {**init, **(run or {})}
+    for name in ("extra_body", "extra_headers"):
+        if init.get(name) and merged.get(name):
+            merged[name] = {**init[name], **merged[name]}
+    if headers:
+        merged["extra_headers"] = {**headers, **(merged.get("extra_headers") or {})}
+    return merged
+
+
+def split_parameters(
+    parameters: dict[str, Any], *, reserved: Mapping[str, str]
+) -> tuple[RequestOptions, dict[str, Any]]:
+    """
+    Tell the options of a request from the fields of its body.
+
+    :param parameters: The merged `generation_kwargs`.
+    :param reserved: Where fields are set that `generation_kwargs` cannot set.
+    :returns: The options, with all headers, and the fields.
+    :raises ValueError: If a parameter has another place, or a header is not accepted.
+    """
+    options: RequestOptions = {"extra_headers": merge_headers(ATTRIBUTION_HEADERS, parameters.get("extra_headers"))}
+    if parameters.get("extra_query") is not None:
+        options["extra_query"] = parameters["extra_query"]
+    if parameters.get("timeout") is not None:
+        options["timeout"] = parameters["timeout"]
+    body = {
+        name: value
+        for name, value in parameters.items()
+        if name not in RequestOptions.__annotations__ and name != "extra_body"
+    }
+    body.update(parameters.get("extra_body") or {})
+    body.pop("stream", None)
+    for name, place in reserved.items():
+        if name in body:
+            msg = f"`{name}` cannot be set in `generation_kwargs`. Use {place}."
+            raise ValueError(msg)
+    return options, body

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Components as dictionaries and back: what all of them have in common."""
+
+from copy import deepcopy
+from typing import Any
+
+from haystack import default_to_dict
+from haystack.utils import Secret, deserialize_callable
+
+_SHARED = ("api_key", "model", "api_base_url", "timeout", "max_retries", "http_client_kwargs")
+
+
+def component_to_dict(component: Any, **init_parameters: Any) -> dict[str, Any]:
+    """
+    Serialize a component.
+
+    :param component: The component.
+    :param init_parameters: The init parameters that only components of its kind have, serialized.
+    :returns: The component as a dictionary. Secrets are written as the names of their variables.
+    """
+    generation_kwargs = init_parameters.pop("generation_kwargs", component.generation_kwargs)
+    if "extra_headers" in generation_kwargs:
+        generation_kwargs = {
+            **generation_kwargs,
+            "extra_headers": _serialize_headers(generation_kwargs["extra_headers"]),
+        }
+    return default_to_dict(
+        component,
+        **{name: getattr(component, name) for name in _SHARED},
+        generation_kwargs=dict(generation_kwargs),
+        extra_headers=_serialize_headers(component.extra_headers),
+        **init_parameters,
+    )
+
+
+def _serialize_headers(headers: dict[str, Any] | None) -> dict[str, Any] | None:
+    if headers is None:
+        return None
+    return {name: value.to_dict() if isinstance(value, Secret) else value for name, value in headers.items()}
+
+
+def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
+    """
+    Copy the dictionary of a component, with its callback and the secrets among its headers as what they are.
+
+    :param data: The dictionary. It is left as it is.
+    :returns: The copy.
+    """
+    data = deepcopy(data)
+    init_parameters = data.get("init_parameters", {})
+    if callback := init_parameters.get("streaming_callback"):
+        init_parameters["streaming_callback"] = deserialize_callable(callback)
+    for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
+        if headers := parameters.get("extra_headers"):
+            parameters["extra_headers"] = {
+                name: Secret.from_dict(value) if isinstance(value, dict) else value for name, value in headers.items()
+            }
+    return data

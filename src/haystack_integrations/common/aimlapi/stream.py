@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The events of a live response: read as plain dictionaries, to its end, and closed whatever ends it."""
+
+import asyncio
+import contextlib
+import inspect
+import socket
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from typing import Any
+
+import httpx2
+
+from .body import checked_event, is_response, parse_json
+from .call import CallContext
+from .errors import TRANSPORT_ERRORS, map_api_errors
+from .sse import EventDecoder
+
+# A connection can be used again only if the response was read to its end. A server that keeps it open after `[DONE]`
+# gets this many seconds: a new connection costs about as much.
+_DRAIN_SECONDS = 0.1
+_DRAINED = "HTTP/1.1"  # A connection of HTTP/2 carries other calls as well, and goes on without.
+
+
+def iter_events(stream: Any, call: CallContext, *, model: str) -> Generator[dict[str, Any]]:
+    """
+    Read the events of a streamed reply.
+
+    :param stream: The response, or the SDK's stream, or what an observability tool made of it.
+    :param call: The call.
+    :param model: The model that is called.
+    :returns: The data of each event.
+    :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
+    """
+    try:
+        with map_api_errors(call, model=model):
+            if is_response(stream):
+                for data in _iter_data(stream, stream.iter_bytes()):
+                    yield checked_event(parse_json(data))
+                return
+            if (response := _received(call)) is not None:
+                # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
+                # events that are decoded already; nothing else than this method leads from here to there.
+                events = map(_encode, _iter_data(response, response.iter_bytes()))
+                response.iter_bytes = lambda: events
+            for event in stream:
+                yield checked_event(event)
+    finally:
+        if close := getattr(stream, "close", None):
+            close()
+        # Not every tool passes it on.
+        if call.response is not None:
+            call.response.close()
+
+
+async def iter_events_async(stream: Any, call: CallContext, *, model: str) -> AsyncGenerator[dict[str, Any]]:
+    """
+    Read the events of a streamed reply asynchronously.
+
+    :param stream: The response, or the SDK's stream, or what an observability tool made of it.
+    :param call: The call.
+    :param model: The model that is called.
+    :returns: The data of each event.
+    :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
+    """
+    try:
+        with map_api_errors(call, model=model):
+            if is_response(stream):
+                async for data in _iter_data_async(stream, stream.aiter_bytes()):
+                    yield checked_event(parse_json(data))
+                return
+            if (response := _received(call)) is not None:
+                events = (_encode(data) async for data in _iter_data_async(response, response.aiter_bytes()))
+                response.aiter_bytes = lambda: events
+            async for event in stream:
+                yield checked_event(event)
+    finally:
+        if close := getattr(stream, "aclose", None) or getattr(stream, "close", None):
+            closed = close()
+            if inspect.isawaitable(closed):
+                await closed
+        if call.response is not None:
+            await call.response.aclose()
+
+
+def _received(call: CallContext) -> Any:
+    # Typed as anything, since methods of it are replaced.
+    return call.response
+
+
+def _encode(data: bytes) -> bytes:
+    return b"data: %b\n\n" % data.replace(b"\n", b"\ndata: ")
+
+
+def _iter_data(response: httpx2.Response, parts: Iterator[bytes]) -> Iterator[bytes]:
+    decoder = EventDecoder()
+    for part in parts:
+        yield from decoder.feed(part)
+        if decoder.is_done:
+            if response.http_version == _DRAINED:
+                with contextlib.suppress(*TRANSPORT_ERRORS), _time_limit(response):
+                    for _ in parts:
+                        pass
+            return
+    yield from decoder.finish()
+
+
+async def _iter_data_async(response: httpx2.Response, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    decoder = EventDecoder()
+    async for part in parts:
+        for data in decoder.feed(part):
+            yield data
+        if decoder.is_done:
+            if response.http_version == _DRAINED:
+                with contextlib.suppress(TimeoutError, *TRANSPORT_ERRORS):
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        async for _ in parts:
+                            pass
+            return
+    for data in decoder.finish():
+        yield data
+
+
+@contextlib.contextmanager
+def _time_limit(response: httpx2.Response) -> Iterator[None]:
+    network_stream = response.extensions.get("network_stream")
+    connection = network_stream.get_extra_info("socket") if network_stream else None
+    if connection is None:
+        yield
+        return
+
+    def end() -> None:
+        if not response.is_closed:  # pragma: no branch
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_DRAIN_SECONDS, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

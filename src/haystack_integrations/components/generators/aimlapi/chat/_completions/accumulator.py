@@ -1,0 +1,325 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The chunks of a streamed chat completion become StreamingChunk objects, and at last ChatMessage objects."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from haystack.dataclasses import (
+    ChatMessage,
+    ComponentInfo,
+    FinishReason,
+    ReasoningContent,
+    StreamingChunk,
+    ToolCallDelta,
+)
+
+from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value
+from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.components.generators.aimlapi.chat._message import is_refused, map_finish_reason
+from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
+from haystack_integrations.components.generators.aimlapi.chat._think import ThinkSplitter
+
+from .merge import merge
+from .reply import CHOICE_FIELDS, REASONING_FIELDS, decode_choice, details_text, split_content, whole_message
+from .tool_calls import ToolCallAccumulator
+
+_SKIPPED_FIELDS = {"role", "obfuscation"}
+_DETAIL_TEXTS = ("text", "summary")
+_DETAIL_IDENTITY = ("id", "data", "signature")
+# Strings that streams bring in pieces. Of others, what comes again is the same value once more.
+_WRITTEN_FIELDS = {"reasoning_content", "reasoning", "refusal"}
+
+
+class CompletionAccumulator:
+    """
+    Accumulates the chunks of a stream, as they arrive, into the completion that a plain call would have returned.
+
+    :param component_info: The component that Haystack's chunks name as their source.
+    """
+
+    def __init__(self, component_info: ComponentInfo) -> None:
+        self._component_info = component_info
+        self._body: dict[str, Any] = {}
+        self._choices: dict[int, _ChoiceAccumulator] = {}
+        self._started: str | None = None
+
+    def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
+        """
+        Take the next chunk of the completion.
+
+        :param event: The chunk as a dictionary.
+        :returns: The chunks for the callback, at least one.
+        """
+        received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
+        self._started = self._started or received_at
+        body = self._body
+        for name, value in event.items():
+            # What `has_value` tells, without a call for each field of each chunk.
+            if name == "choices" or not (value or value == 0):
+                continue
+            if isinstance(value, dict) and isinstance(known := body.get(name), dict):
+                body[name] = {**value, **known, **drop_empty(value)}
+            elif isinstance(value, list):
+                body[name] = merge(body.get(name), value)
+            else:
+                body[name] = value
+        meta = {"model": body.get("model"), "received_at": received_at, "usage": event.get("usage")}
+        choices = [choice for choice in ensure_list(event.get("choices")) if isinstance(choice, dict)]
+        if not choices:
+            return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
+        return [chunk for position, choice in enumerate(choices) for chunk in self._add_choice(choice, position, meta)]
+
+    def _add_choice(self, choice: dict[str, Any], position: int, meta: dict[str, Any]) -> list[StreamingChunk]:
+        index = choice.get("index")
+        if not isinstance(index, int):
+            index = position
+        accumulator = self._choices.get(index)
+        if accumulator is None:
+            accumulator = self._choices[index] = _ChoiceAccumulator(index, self._component_info)
+        return accumulator.add(choice, meta)
+
+    def finish(self, headers: Mapping[str, str]) -> list[ChatMessage]:
+        """
+        Take the end of the stream.
+
+        :param headers: The headers of the response.
+        :returns: A message for each choice.
+        :raises APIError: If the stream had no choice.
+        """
+        if isinstance(kind := self._body.get("object"), str):
+            self._body["object"] = kind.removesuffix(".chunk")
+        if not self._choices:
+            raise reply_error(self._body, "The stream ended without a choice")
+        return [
+            decode_choice(
+                self._body,
+                choice.whole(),
+                headers=headers,
+                index=index,
+                completion_start_time=self._started,
+            )
+            for index, choice in sorted(self._choices.items())
+        ]
+
+
+@dataclass(slots=True)
+class _Shown:
+    """
+    What a delta shows to the callback.
+
+    :param thoughts: The reasoning, by the field that it came in.
+    :param text: The text.
+    :param tool_calls: The parts of tool calls.
+    :param raw_tool_calls: The field `tool_calls` as it came.
+    """
+
+    thoughts: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    tool_calls: list[ToolCallDelta] = field(default_factory=list)
+    raw_tool_calls: list[Any] | None = None
+
+
+class _ChoiceAccumulator:
+    def __init__(self, index: int, component_info: ComponentInfo) -> None:
+        self._index = index
+        self._component_info = component_info
+        self._choice: dict[str, Any] = {}
+        self._whole: dict[str, Any] = {}
+        self._message: dict[str, Any] = {}
+        self._written: defaultdict[str, TextBuffer] = defaultdict(TextBuffer)
+        self._parts: list[Any] = []
+        self._details = _DetailsAccumulator()
+        self._tool_calls = ToolCallAccumulator()
+        self._think = ThinkSplitter()
+        # Of several dialects that tell the same, the first to come is shown.
+        self._shown_reasoning: str | None = None
+        self._blocks: dict[Any, int] = {}
+
+    def add(self, choice: dict[str, Any], chunk_meta: dict[str, Any]) -> list[StreamingChunk]:
+        shown = _Shown()
+        for name, value in self._delta(choice).items():
+            # What `has_value` tells, without a call for each field of each delta.
+            if (value or value == 0) and name not in _SKIPPED_FIELDS:
+                self._add_field(name, value, shown)
+        finish_reason = self._add_finish_reason(choice.get("finish_reason"), shown)
+        meta = {
+            "model": chunk_meta["model"],
+            "index": self._index,
+            "tool_calls": None,
+            "finish_reason": None,
+            "received_at": chunk_meta["received_at"],
+            "usage": chunk_meta["usage"],
+        }
+        if logprobs := self._add_choice_fields(choice):
+            meta["logprobs"] = logprobs
+        return self._chunks(shown, finish_reason, meta)
+
+    def _delta(self, choice: dict[str, Any]) -> dict[str, Any]:
+        if not self._blocks:
+            message = whole_message(choice)
+            if "delta" not in choice and "tool_calls" in message:  # The calls of a whole message are whole.
+                message["tool_calls"] = [
+                    {**call, "index": number} if isinstance(call, dict) else call
+                    for number, call in enumerate(ensure_list(message["tool_calls"]))
+                ]
+            return message
+        if isinstance(whole := choice.get("message"), dict):
+            # Repeated beside the deltas, it can have fields that no delta had.
+            self._whole.update(drop_empty(whole))
+        delta = choice.get("delta")
+        return delta if isinstance(delta, dict) else {"message": delta}
+
+    def _add_field(self, name: str, value: Any, shown: _Shown) -> None:
+        if name == "content":
+            text, others = split_content(value)
+            self._parts += others
+            self._written[name].write(text)
+            thought, shown.text = self._think.feed(text)
+            if thought:
+                shown.thoughts[name] = thought
+        elif name == "reasoning_details" and isinstance(value, list):
+            self._details.add(value)
+            shown.thoughts[name] = details_text(value)
+        elif name == "tool_calls":
+            shown.raw_tool_calls = ensure_list(value)
+            shown.tool_calls = self._tool_calls.add(shown.raw_tool_calls)
+        elif isinstance(value, str):
+            shown.thoughts[name] = value
+            written = self._written[name]
+            if name in _WRITTEN_FIELDS or len(written) != len(value) or written.getvalue() != value:
+                written.write(value)
+        else:
+            self._message[name] = merge(self._message.get(name), value)
+
+    def _add_finish_reason(self, raw: Any, shown: _Shown) -> FinishReason | None:
+        if not raw:
+            return None
+        thought, text = self._think.finish()
+        shown.thoughts["content"] = shown.thoughts.get("content", "") + thought
+        shown.text += text
+        if raw == self._choice.get("finish_reason"):
+            return None
+        self._choice["finish_reason"] = raw
+        finish_reason = map_finish_reason(raw)
+        answer = shown.text or shown.tool_calls or self._blocks.keys() - {"reasoning"}
+        return "content_filter" if is_refused(finish_reason, "refusal" in self._written, answer) else finish_reason
+
+    def _add_choice_fields(self, choice: dict[str, Any]) -> dict[str, Any] | None:
+        logprobs = None
+        for name, value in choice.items():
+            if name in CHOICE_FIELDS or not (value or value == 0):
+                continue
+            if name == "logprobs" and isinstance(value, dict):
+                logprobs = value
+                _extend(self._choice.setdefault(name, {}), value)
+            else:
+                self._choice[name] = value
+        return logprobs
+
+    def _chunks(self, shown: _Shown, finish_reason: FinishReason | None, meta: dict[str, Any]) -> list[StreamingChunk]:
+        """
+        Build the chunks of a delta: each holds one block of content, and the last one the finish reason.
+        """
+        parts: list[tuple[Any, dict[str, Any]]] = []
+        if shown.thoughts and (reasoning := self._reasoning(shown.thoughts)):
+            parts.append(("reasoning", {"content": "", "reasoning": ReasoningContent(reasoning)}))
+        if shown.text:
+            parts.append(("text", {"content": shown.text}))
+        parts += [(delta.index, {"content": "", "tool_calls": [delta]}) for delta in shown.tool_calls]
+        chunks: list[StreamingChunk] = []
+        for block, part in parts or [(None, {"content": ""})]:
+            number = self._blocks.get(block)
+            start = number is None and block is not None
+            if start:
+                number = self._blocks[block] = len(self._blocks)
+            ending = finish_reason if len(chunks) >= len(parts) - 1 else None
+            chunks.append(
+                StreamingChunk(
+                    **part,
+                    meta={
+                        **meta,
+                        "tool_calls": shown.raw_tool_calls if "tool_calls" in part else None,
+                        "finish_reason": ending,
+                    },
+                    component_info=self._component_info,
+                    index=number,
+                    start=start,
+                    finish_reason=ending,
+                )
+            )
+        return chunks
+
+    def _reasoning(self, thoughts: dict[str, str]) -> str:
+        if self._shown_reasoning is None:
+            self._shown_reasoning = next((name for name in (*REASONING_FIELDS, "content") if thoughts.get(name)), None)
+        return thoughts.get(self._shown_reasoning or "", "")
+
+    def whole(self) -> dict[str, Any]:
+        """
+        Get the choice as a plain reply has it.
+        """
+        written: dict[str, Any] = {name: text.getvalue() for name, text in self._written.items()}
+        if self._parts:
+            written["content"] = [{"type": "text", "text": written.get("content", "")}, *self._parts]
+        message = {
+            **self._whole,
+            **self._message,
+            **written,
+            **drop_empty({"reasoning_details": self._details.items(), "tool_calls": self._tool_calls.items()}),
+        }
+        return {**self._choice, "index": self._index, "message": message}
+
+
+class _DetailsAccumulator:
+    """Joins the parts of `reasoning_details` by `index` and `type`."""
+
+    def __init__(self) -> None:
+        self._details: list[Any] = []
+        self._open: dict[str, dict[str, Any]] = {}
+
+    def add(self, parts: list[Any]) -> None:
+        for part in parts:
+            if not isinstance(part, dict):
+                self._details.append(part)
+                continue
+            detail = self._detail(part)
+            for name, value in part.items():
+                if name in _DETAIL_TEXTS and isinstance(value, str):
+                    if not isinstance(detail.get(name), TextBuffer):
+                        detail[name] = TextBuffer()
+                    detail[name].write(value)
+                elif has_value(value) or name not in detail:
+                    detail[name] = value
+
+    def _detail(self, part: dict[str, Any]) -> dict[str, Any]:
+        key = f"{part.get('index')} {part.get('type')}"
+        detail = self._open.get(key)
+        # Blocks may share an index; what a block has only once tells them apart.
+        if detail is None or any(
+            detail.get(name) and part.get(name) and detail[name] != part[name] for name in _DETAIL_IDENTITY
+        ):
+            detail = self._open[key] = {}
+            self._details.append(detail)
+        return detail
+
+    def items(self) -> list[Any]:
+        return [
+            {name: value.getvalue() if isinstance(value, TextBuffer) else value for name, value in detail.items()}
+            if isinstance(detail, dict)
+            else detail
+            for detail in self._details
+        ]
+
+
+def _extend(known: dict[str, Any], value: dict[str, Any]) -> None:
+    for name, item in value.items():
+        if isinstance(item, list):
+            known.setdefault(name, []).extend(item)
+        elif has_value(item) or name not in known:
+            known[name] = item

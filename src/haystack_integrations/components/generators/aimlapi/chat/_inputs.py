@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Messages, tools and schemas, as both endpoints take them from a user."""
+
+import re
+from typing import Any
+
+from haystack.dataclasses import ChatMessage
+from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
+from haystack.tools.tool import Tool
+from openai import pydantic_function_tool
+from pydantic import BaseModel
+
+
+def normalize_messages(messages: list[ChatMessage] | str) -> list[ChatMessage]:
+    """
+    Take the text of a single user message for a conversation.
+
+    :param messages: The conversation, or a text.
+    :returns: The conversation.
+    :raises TypeError: If it is neither, or something in the conversation is no message.
+    """
+    if isinstance(messages, str):
+        return [ChatMessage.from_user(messages)]
+    if not isinstance(messages, list):
+        msg = f"`messages` must be a list of ChatMessage or a string, got {type(messages).__name__}."
+        raise TypeError(msg)
+    for position, message in enumerate(messages):
+        if not isinstance(message, ChatMessage):
+            kind = type(message).__name__
+            msg = f"`messages` must be a string or a list of ChatMessage, got {kind} at position {position}."
+            raise TypeError(msg)
+    return messages
+
+
+def flatten_tools(tools: ToolsType | None) -> list[Tool]:
+    """
+    Take tools and toolsets for a list of tools.
+
+    :param tools: The tools, as a component takes them.
+    :returns: The tools.
+    :raises ValueError: If two have the same name.
+    """
+    flattened = flatten_tools_or_toolsets(tools)
+    Toolset(flattened)  # refuses duplicate names
+    return flattened
+
+
+def json_schema_format(value: Any) -> Any:
+    """
+    Turn a Pydantic class into the strict JSON schema that chat completions take as `response_format`.
+
+    :param value: A Pydantic class, or a format as the API takes it.
+    :returns: The format to send, and to serialize.
+    """
+    if not (isinstance(value, type) and issubclass(value, BaseModel)):
+        return value
+    function: Any = pydantic_function_tool(value)["function"]
+    return {
+        "type": "json_schema",
+        "json_schema": {
+            # The name of a generic class holds brackets, which the API does not take.
+            "name": re.sub(r"[^A-Za-z0-9_-]", "_", value.__name__),
+            "strict": True,
+            "schema": function["parameters"],
+        },
+    }
+
+
+def strict_schema(schema: Any) -> Any:
+    """
+    Make a JSON schema strict at every depth: no additional properties, and all properties required.
+
+    See https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+
+    :param schema: The schema.
+    :returns: A strict copy.
+    """
+    if isinstance(schema, list):
+        return [strict_schema(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = dict(schema)
+    for name in ("properties", "$defs", "definitions"):
+        if isinstance(schema.get(name), dict):
+            strict[name] = {key: strict_schema(part) for key, part in schema[name].items()}
+    for name in ("items", "prefixItems", "anyOf", "oneOf", "allOf", "not"):
+        if name in schema:
+            strict[name] = strict_schema(schema[name])
+    # `type` is a name or a list of names.
+    if "properties" in schema or "object" in schema.get("type", ()):
+        strict["additionalProperties"] = False
+        strict["required"] = list(schema.get("properties", ()))
+    return strict

@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The events of a streamed response become StreamingChunk objects, and at last a ChatMessage."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCallDelta
+
+from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value
+from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.components.generators.aimlapi.chat._message import map_finish_reason
+from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
+
+from .reply import decode_response, finish_reason, output_items
+
+# The events that bring an item piece by piece, and the type of that item.
+_DELTAS = {
+    "response.output_text.delta": "message",
+    "response.refusal.delta": "message",
+    "response.reasoning_summary_text.delta": "reasoning",
+    "response.reasoning_text.delta": "reasoning",
+    "response.function_call_arguments.delta": "function_call",
+}
+
+
+class ResponseAccumulator:
+    """
+    Accumulates the events of a stream, as they arrive, into the response that a plain call would have returned.
+
+    :param component_info: The component that Haystack's chunks name as their source.
+    """
+
+    def __init__(self, component_info: ComponentInfo) -> None:
+        self._component_info = component_info
+        self._body: dict[str, Any] = {"status": "in_progress"}
+        self._items: dict[int, dict[str, Any]] = {}
+        # What came of an item until it is whole: the last event of most streams makes it superfluous.
+        self._written: defaultdict[tuple[int, str], TextBuffer] = defaultdict(TextBuffer)
+        self._blocks: dict[int, int] = {}
+        self._reasoning_part: Any = None
+        self._started: str | None = None
+
+    def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
+        """
+        Take the next event.
+
+        :param event: The event as a dictionary.
+        :returns: The chunk for the callback, as a list of one.
+        """
+        received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
+        self._started = self._started or received_at
+        # A model that does not stream answers with the whole response.
+        whole = event if "output" in event else event.get("response")
+        for part in (whole, {"meta": event.get("meta")}):
+            self._body.update(drop_empty(part if isinstance(part, dict) else {}))
+        kind, index, item = str(event.get("type")), event.get("output_index"), event.get("item")
+        number = index if isinstance(index, int) else 0
+        content: dict[str, Any] = {}
+        if kind in _DELTAS:
+            content = self._add_delta(kind, number, event)
+        elif kind in ("response.output_item.added", "response.output_item.done") and isinstance(item, dict):
+            content = self._add_item(number, item, done=kind.endswith("done"))
+        elif kind in ("response.completed", "response.incomplete"):
+            self._body["status"] = kind.removeprefix("response.")
+            content = {"finish_reason": map_finish_reason(finish_reason(self._body, self._output()))}
+        shown = content.keys() & {"content", "reasoning", "tool_calls"}
+        chunk = StreamingChunk(
+            **{"content": "", **content},
+            meta={**event, "received_at": received_at},
+            component_info=self._component_info,
+            start=bool(shown) and number not in self._blocks,
+            index=self._block(number) if shown else None,
+        )
+        return [chunk]
+
+    def _block(self, number: int) -> int:
+        return self._blocks.setdefault(number, len(self._blocks))
+
+    def _add_item(self, number: int, item: dict[str, Any], *, done: bool) -> dict[str, Any]:
+        self._items[number] = item
+        if done:
+            for key in [key for key in self._written if key[0] == number]:
+                del self._written[key]
+        if item.get("type") != "function_call" or number in self._blocks:
+            return {}
+        delta = ToolCallDelta(
+            index=len(self._blocks),
+            tool_name=item.get("name"),
+            arguments=_as_text(item.get("arguments")) or None,
+            id=item.get("id"),
+            extra={"call_id": item.get("call_id")},
+        )
+        return {"tool_calls": [delta]}
+
+    def _add_delta(self, kind: str, number: int, event: dict[str, Any]) -> dict[str, Any]:
+        delta = _as_text(event.get("delta"))
+        if _DELTAS[kind] == "reasoning":
+            part = (number, event.get("summary_index"), event.get("content_index"))
+            if number in self._blocks and part != self._reasoning_part:
+                delta = f"\n{delta}"
+            self._reasoning_part = part
+        self._items.setdefault(number, {"type": _DELTAS[kind], "id": event.get("item_id")})
+        self._written[number, kind].write(delta)
+        if kind == "response.output_text.delta":
+            return {"content": delta}
+        if kind == "response.function_call_arguments.delta":
+            index = self._blocks.get(number, len(self._blocks))
+            return {"tool_calls": [ToolCallDelta(index=index, arguments=delta, id=event.get("item_id"))]}
+        return {"reasoning": ReasoningContent(delta)} if _DELTAS[kind] == "reasoning" else {}
+
+    def _output(self) -> list[dict[str, Any]]:
+        return output_items(self._body.get("output")) or [self._whole(number) for number in sorted(self._items)]
+
+    def _whole(self, number: int) -> dict[str, Any]:
+        item = dict(self._items[number])
+        written = {kind: text.getvalue() for (owner, kind), text in self._written.items() if owner == number}
+        if text := written.get("response.output_text.delta"):
+            item["content"] = [{"type": "output_text", "text": text}]
+        if refusal := written.get("response.refusal.delta"):
+            item["content"] = [*ensure_list(item.get("content")), {"type": "refusal", "refusal": refusal}]
+        if summary := written.get("response.reasoning_summary_text.delta"):
+            item["summary"] = [{"type": "summary_text", "text": summary}]
+        if thought := written.get("response.reasoning_text.delta"):
+            item["content"] = [{"type": "reasoning_text", "text": thought}]
+        if arguments := written.get("response.function_call_arguments.delta"):
+            item["arguments"] = arguments
+        return item
+
+    def finish(self, headers: Mapping[str, str]) -> list[ChatMessage]:
+        """
+        Take the end of the stream.
+
+        :param headers: The headers of the response.
+        :returns: The reply, as a list of one.
+        :raises APIError: If the stream had no response.
+        """
+        output = self._output()
+        if not output and self._body["status"] == "in_progress":
+            raise reply_error(self._body, "The stream ended without a response")
+        return decode_response({**self._body, "output": output or self._body.get("output", [])}, headers, self._started)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    # Arguments may come as the object that they stand for.
+    return json.dumps(value, ensure_ascii=False) if has_value(value) else ""

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""One call of a chat component, plain or streamed, on either endpoint."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypedDict, Unpack, cast
+
+from haystack.dataclasses import (
+    ChatMessage,
+    ComponentInfo,
+    StreamingCallbackT,
+    StreamingChunk,
+    SyncStreamingCallbackT,
+    select_streaming_callback,
+)
+
+from haystack_integrations.common.aimlapi.body import checked_body
+from haystack_integrations.common.aimlapi.call import CallContext, call_context, current_call
+from haystack_integrations.common.aimlapi.client import ClientOwner
+from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
+from haystack_integrations.common.aimlapi.errors import map_api_errors
+from haystack_integrations.common.aimlapi.stream import iter_events, iter_events_async
+
+from ._inputs import normalize_messages
+
+
+class StreamAccumulator(Protocol):
+    """Accumulates the events of a stream, as they arrive, into the replies that a plain call would have returned."""
+
+    def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
+        """
+        Take the next event.
+
+        :param event: The event as a dictionary.
+        :returns: The chunks for the callback.
+        """
+
+    def finish(self, headers: Mapping[str, str]) -> list[ChatMessage]:
+        """
+        Take the end of the stream.
+
+        :param headers: The headers of the response.
+        :returns: The replies.
+        :raises APIError: If the stream had none.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatEndpoint(Endpoint):
+    """
+    An endpoint that completes chats.
+
+    :param answer: What it answers with, as the message of an error names it.
+    :param decode: Turns the body of a plain answer, with the headers of the response, into replies.
+    :param accumulator: Makes what accumulates a stream into replies; its chunks name the given component.
+    """
+
+    answer: str
+    decode: Callable[[dict[str, Any], Mapping[str, str]], list[ChatMessage]]
+    accumulator: Callable[[ComponentInfo], StreamAccumulator]
+
+
+class RunParameters(TypedDict):
+    """The parameters of a run that go into the request."""
+
+    generation_kwargs: dict[str, Any] | None
+    tools: Any
+    tools_strict: bool | None
+
+
+class ChatComponent(ClientOwner):
+    """A component that completes chats, with the hooks that Haystack's own generators have for subclasses."""
+
+    _endpoint: ClassVar[ChatEndpoint]
+    model: str
+    streaming_callback: StreamingCallbackT | None
+
+    def _prepare_api_call(
+        self,
+        *,
+        messages: list[ChatMessage],
+        streaming_callback: StreamingCallbackT | None = None,
+        **parameters: Unpack[RunParameters],
+    ) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _handle_stream_response(self, chat_completion: Any, callback: SyncStreamingCallbackT) -> list[ChatMessage]:
+        call = current_call() or CallContext()
+        accumulator = self._endpoint.accumulator(ComponentInfo.from_component(cast(Any, self)))
+        with closing(iter_events(chat_completion, call, model=self.model)) as events:
+            for event in events:
+                for chunk in accumulator.add(event):
+                    callback(chunk)
+        with map_api_errors(call, model=self.model):
+            return accumulator.finish(call.headers)
+
+    async def _handle_async_stream_response(
+        self, chat_completion: Any, callback: StreamingCallbackT
+    ) -> list[ChatMessage]:
+        call = current_call() or CallContext()
+        accumulator = self._endpoint.accumulator(ComponentInfo.from_component(cast(Any, self)))
+        async with aclosing(iter_events_async(chat_completion, call, model=self.model)) as events:
+            async for event in events:
+                for chunk in accumulator.add(event):
+                    result = callback(chunk)
+                    if inspect.isawaitable(result):
+                        await result
+        with map_api_errors(call, model=self.model):
+            return accumulator.finish(call.headers)
+
+
+def complete(
+    component: ChatComponent,
+    messages: list[ChatMessage] | str,
+    streaming_callback: StreamingCallbackT | None,
+    **parameters: Unpack[RunParameters],
+) -> dict[str, list[ChatMessage]]:
+    """
+    Complete a chat.
+
+    :param component: The component that is run.
+    :param messages: The conversation, or the text of a single user message.
+    :param streaming_callback: The callback of the run.
+    :param parameters: The other parameters of the run.
+    :returns: The result of the run.
+    :raises ValueError: If there is no API key, or something cannot be sent.
+    :raises APIError: If the call fails.
+    """
+    callback = select_streaming_callback(component.streaming_callback, streaming_callback, requires_async=False)
+    messages = normalize_messages(messages)
+    if not messages:
+        return {"replies": []}
+    with call_context() as call:
+        arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
+        client = component._sync_client()
+        with map_api_errors(call, model=component.model):
+            answer = request(client, component._endpoint, arguments)
+            if callback is None:
+                return {"replies": _decode(answer, component._endpoint, call)}
+        return {"replies": component._handle_stream_response(answer, callback)}
+
+
+async def complete_async(
+    component: ChatComponent,
+    messages: list[ChatMessage] | str,
+    streaming_callback: StreamingCallbackT | None,
+    **parameters: Unpack[RunParameters],
+) -> dict[str, list[ChatMessage]]:
+    """
+    Complete a chat asynchronously.
+
+    :param component: The component that is run.
+    :param messages: The conversation, or the text of a single user message.
+    :param streaming_callback: The callback of the run.
+    :param parameters: The other parameters of the run.
+    :returns: The result of the run.
+    :raises ValueError: If there is no API key, or something cannot be sent.
+    :raises APIError: If the call fails.
+    """
+    callback = select_streaming_callback(component.streaming_callback, streaming_callback, requires_async=True)
+    messages = normalize_messages(messages)
+    if not messages:
+        return {"replies": []}
+    with call_context() as call:
+        arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
+        # Held until the call is over: the client closes with its life.
+        client, _life = await component._async_client()
+        with map_api_errors(call, model=component.model):
+            answer = await request(client, component._endpoint, arguments)
+            if callback is None:
+                return {"replies": _decode(answer, component._endpoint, call)}
+        return {"replies": await component._handle_async_stream_response(answer, callback)}
+
+
+def _decode(answer: Any, endpoint: ChatEndpoint, call: CallContext) -> list[ChatMessage]:
+    return endpoint.decode(checked_body(answer, endpoint.answer), call.headers)
