@@ -15,6 +15,7 @@ class ThinkSplitter:
     _OPENING, _CLOSING = "<think>", "</think>"
 
     def __init__(self) -> None:
+        self.is_over = False  # All that comes from now on is text.
         self._held = ""
         self._split = self._at_start
 
@@ -75,6 +76,7 @@ class ThinkSplitter:
 
     def _in_text(self, text: str) -> tuple[str, str]:
         self._held = ""
+        self.is_over = True
         self._split = self._in_text
         return "", text
 

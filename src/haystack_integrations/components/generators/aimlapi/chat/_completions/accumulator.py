@@ -6,7 +6,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,14 +26,24 @@ from haystack_integrations.components.generators.aimlapi.chat._text import TextB
 from haystack_integrations.components.generators.aimlapi.chat._think import ThinkSplitter
 
 from .merge import merge
-from .reply import CHOICE_FIELDS, REASONING_FIELDS, decode_choice, details_text, split_content, whole_message
+from .reply import (
+    CHOICE_FIELDS,
+    FLAT_REASONING_FIELDS,
+    REASONING_FIELDS,
+    decode_choice,
+    details_text,
+    split_content,
+    whole_message,
+)
 from .tool_calls import ToolCallAccumulator
 
+_PLAIN_CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
+_MOST_FIELDS_OF_A_PIECE = 3
 _SKIPPED_FIELDS = {"role", "obfuscation"}
 _DETAIL_TEXTS = ("text", "summary")
 _DETAIL_IDENTITY = ("id", "data", "signature")
 # Strings that streams bring in pieces. Of others, what comes again is the same value once more.
-_WRITTEN_FIELDS = {"reasoning_content", "reasoning", "refusal"}
+_WRITTEN_FIELDS = {*FLAT_REASONING_FIELDS, "refusal"}
 
 
 class CompletionAccumulator:
@@ -108,21 +118,18 @@ class CompletionAccumulator:
         ]
 
 
-@dataclass(slots=True)
 class _Shown:
     """
-    What a delta shows to the callback.
-
-    :param thoughts: The reasoning, by the field that it came in.
-    :param text: The text.
-    :param tool_calls: The parts of tool calls.
-    :param raw_tool_calls: The field `tool_calls` as it came.
+    What a delta shows to the callback: reasoning by the field that it came in, text and parts of tool calls.
     """
 
-    thoughts: dict[str, str] = field(default_factory=dict)
-    text: str = ""
-    tool_calls: list[ToolCallDelta] = field(default_factory=list)
-    raw_tool_calls: list[Any] | None = None
+    __slots__ = ("raw_tool_calls", "text", "thoughts", "tool_calls")
+
+    def __init__(self) -> None:
+        self.thoughts: dict[str, str] = {}
+        self.text = ""
+        self.tool_calls: list[ToolCallDelta] = []
+        self.raw_tool_calls: list[Any] | None = None
 
 
 class _ChoiceAccumulator:
@@ -142,12 +149,6 @@ class _ChoiceAccumulator:
         self._blocks: dict[Any, int] = {}
 
     def add(self, choice: dict[str, Any], chunk_meta: dict[str, Any]) -> list[StreamingChunk]:
-        shown = _Shown()
-        for name, value in self._delta(choice).items():
-            # What `has_value` tells, without a call for each field of each delta.
-            if (value or value == 0) and name not in _SKIPPED_FIELDS:
-                self._add_field(name, value, shown)
-        finish_reason = self._add_finish_reason(choice.get("finish_reason"), shown)
         meta = {
             "model": chunk_meta["model"],
             "index": self._index,
@@ -156,9 +157,43 @@ class _ChoiceAccumulator:
             "received_at": chunk_meta["received_at"],
             "usage": chunk_meta["usage"],
         }
+        is_plain = (
+            choice.keys() <= _PLAIN_CHOICE_FIELDS and not choice.get("finish_reason") and not choice.get("logprobs")
+        )
+        if is_plain and (chunk := self._add_single_piece(choice.get("delta"), meta)):
+            return [chunk]
+        shown = _Shown()
+        for name, value in self._delta(choice).items():
+            # What `has_value` tells, without a call for each field of each delta.
+            if (value or value == 0) and name not in _SKIPPED_FIELDS:
+                self._add_field(name, value, shown)
+        if is_plain:
+            return self._chunks(shown, meta)
+        finish_reason = self._add_finish_reason(choice.get("finish_reason"), shown)
         if logprobs := self._add_choice_fields(choice):
             meta["logprobs"] = logprobs
-        return self._chunks(shown, finish_reason, meta)
+        *others, last = self._chunks(shown, meta)
+        if finish_reason:
+            last = replace(last, meta={**last.meta, "finish_reason": finish_reason}, finish_reason=finish_reason)
+        return [*others, last]
+
+    def _add_single_piece(self, delta: Any, meta: dict[str, Any]) -> StreamingChunk | None:
+        """
+        Take a delta that only goes on with a text or with reasoning, as most do: it need not go the long way.
+        """
+        if type(delta) is not dict or len(delta) > _MOST_FIELDS_OF_A_PIECE:
+            return None
+        pieces = [(name, value) for name, value in delta.items() if value or value == 0]
+        if len(pieces) != 1 or type(pieces[0][1]) is not str:
+            return None
+        ((name, piece),) = pieces
+        if name == "content" and self._think.is_over:
+            self._written[name].write(piece)
+            return self._chunk("text", meta, content=piece)
+        if name == self._shown_reasoning and name in FLAT_REASONING_FIELDS:
+            self._written[name].write(piece)
+            return self._chunk("reasoning", meta, reasoning=ReasoningContent(piece))
+        return None
 
     def _delta(self, choice: dict[str, Any]) -> dict[str, Any]:
         if not self._blocks:
@@ -222,38 +257,44 @@ class _ChoiceAccumulator:
                 self._choice[name] = value
         return logprobs
 
-    def _chunks(self, shown: _Shown, finish_reason: FinishReason | None, meta: dict[str, Any]) -> list[StreamingChunk]:
+    def _chunks(self, shown: _Shown, meta: dict[str, Any]) -> list[StreamingChunk]:
         """
-        Build the chunks of a delta: each holds one block of content, and the last one the finish reason.
+        Build the chunks of a delta, at least one: each holds one block of content.
         """
-        parts: list[tuple[Any, dict[str, Any]]] = []
+        chunks = []
         if shown.thoughts and (reasoning := self._reasoning(shown.thoughts)):
-            parts.append(("reasoning", {"content": "", "reasoning": ReasoningContent(reasoning)}))
+            chunks.append(self._chunk("reasoning", dict(meta), reasoning=ReasoningContent(reasoning)))
         if shown.text:
-            parts.append(("text", {"content": shown.text}))
-        parts += [(delta.index, {"content": "", "tool_calls": [delta]}) for delta in shown.tool_calls]
-        chunks: list[StreamingChunk] = []
-        for block, part in parts or [(None, {"content": ""})]:
-            number = self._blocks.get(block)
-            start = number is None and block is not None
-            if start:
-                number = self._blocks[block] = len(self._blocks)
-            ending = finish_reason if len(chunks) >= len(parts) - 1 else None
-            chunks.append(
-                StreamingChunk(
-                    **part,
-                    meta={
-                        **meta,
-                        "tool_calls": shown.raw_tool_calls if "tool_calls" in part else None,
-                        "finish_reason": ending,
-                    },
-                    component_info=self._component_info,
-                    index=number,
-                    start=start,
-                    finish_reason=ending,
-                )
-            )
+            chunks.append(self._chunk("text", dict(meta), content=shown.text))
+        for delta in shown.tool_calls:
+            chunk_meta = {**meta, "tool_calls": shown.raw_tool_calls}
+            chunks.append(self._chunk(delta.index, chunk_meta, tool_calls=[delta]))
+        if not chunks:
+            chunks.append(StreamingChunk(content="", meta=meta, component_info=self._component_info))
         return chunks
+
+    def _chunk(
+        self,
+        block: Any,
+        meta: dict[str, Any],
+        *,
+        content: str = "",
+        reasoning: ReasoningContent | None = None,
+        tool_calls: list[ToolCallDelta] | None = None,
+    ) -> StreamingChunk:
+        number = self._blocks.get(block)
+        start = number is None
+        if number is None:
+            number = self._blocks[block] = len(self._blocks)
+        return StreamingChunk(
+            content=content,
+            meta=meta,
+            component_info=self._component_info,
+            index=number,
+            tool_calls=tool_calls,
+            start=start,
+            reasoning=reasoning,
+        )
 
     def _reasoning(self, thoughts: dict[str, str]) -> str:
         if self._shown_reasoning is None:

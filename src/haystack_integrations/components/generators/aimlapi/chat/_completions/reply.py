@@ -18,7 +18,7 @@ from .tool_calls import decode_tool_calls
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 """The fields of a message that carry reasoning. They go back under the same names inside a tool loop."""
-_FLAT_REASONING_FIELDS = REASONING_FIELDS[:2]
+FLAT_REASONING_FIELDS = REASONING_FIELDS[:2]
 _DETAIL_TEXTS = ("text", "summary")
 
 # Fields with a slot of their own, or without meaning: `obfuscation` is padding.
@@ -149,7 +149,7 @@ def _decode_reasoning(message: dict[str, Any], thought: str) -> ReasoningContent
         for name in REASONING_FIELDS
         if name in message and isinstance(message[name], list if name == "reasoning_details" else str)
     }
-    texts = [extra[name] for name in _FLAT_REASONING_FIELDS if name in extra]
+    texts = [extra[name] for name in FLAT_REASONING_FIELDS if name in extra]
     texts.append(details_text(extra.get("reasoning_details", [])))
     text = next((text for text in texts if text.strip()), "")
     if thought.strip() and thought.strip() not in text:
