@@ -11,7 +11,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 import pytest
 import respx
 
-from tests.recording import Recording
+from tests.support.recordings import Recording
 
 LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
 

@@ -18,7 +18,7 @@ import pytest
 import respx
 
 from examples.stand_in import StandIn
-from tests.recording import respond
+from tests.support.recordings import respond
 
 ROOT = Path(__file__).parents[1]
 REPLAY = "(A replay of prepared answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n\n"

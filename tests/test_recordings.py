@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from examples.stand_in import stand_in
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.recording import RECORDINGS, Recording, names, scrub
+from tests.support.recordings import RECORDINGS, Recording, names, scrub
 
 CHART = ImageContent.from_file_path(Path(__file__).parents[1] / "examples" / "chart.png")
 FRANCE = "What is the capital of France?"

@@ -18,7 +18,7 @@ from haystack.components.agents import Agent
 from haystack.dataclasses import ChatMessage, StreamingChunk
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.reply_cases import (
+from tests.generators.chat.completions.reply_cases import (
     CASES,
     HEADERS,
     MODES,

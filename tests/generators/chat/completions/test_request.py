@@ -16,7 +16,7 @@ from haystack.utils import Secret
 from openai import DEFAULT_TIMEOUT
 from pydantic import BaseModel
 
-from tests.wire import MODEL, MODES, Wire, body, call, generator, in_all_modes
+from tests.support.api import MODEL, MODES, Wire, body, call, generator, in_all_modes
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -30,8 +30,7 @@ from haystack import Pipeline
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-
-from .fault_server import (
+from tests.support.server import (
     ASYNC,
     ASYNC_STREAMED,
     HELLO,

@@ -40,13 +40,13 @@ from haystack_integrations.components.generators.aimlapi import (
     AIMLAPIImageGenerator,
     AIMLAPIResponsesChatGenerator,
 )
-from tests.recording import Recording
+from tests.support.recordings import Recording
 
 MODULE = "haystack_integrations.components.generators.aimlapi.chat.responses_chat_generator"
 TYPE = f"{MODULE}.AIMLAPIResponsesChatGenerator"
 MODEL = "openai/gpt-5-4"
 MODES = ("run", "run_async", "run streamed", "run_async streamed")
-CHART = ImageContent.from_file_path(Path(__file__).parents[1] / "examples" / "chart.png", detail="low")
+CHART = ImageContent.from_file_path(Path(__file__).parents[3] / "examples" / "chart.png", detail="low")
 LOW = {"reasoning": {"effort": "low", "summary": "auto"}}
 HI = [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}]
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

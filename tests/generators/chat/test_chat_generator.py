@@ -23,7 +23,7 @@ from openai.types.chat import ChatCompletion
 
 from haystack_integrations.components.generators import aimlapi
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.wire import MODEL, MODES, USAGE, Wire, body, call, generator, in_all_modes
+from tests.support.api import MODEL, MODES, USAGE, Wire, body, call, generator, in_all_modes
 
 
 def echo(text: str) -> str:

@@ -16,7 +16,7 @@ from haystack.dataclasses import ChatMessage, ReasoningContent
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.wire import Wire, in_all_modes
+from tests.support.api import Wire, in_all_modes
 
 SECRET = 's3"cret-xyz'
 

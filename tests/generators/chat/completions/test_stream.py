@@ -20,9 +20,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.recording import Recording, names
-from tests.reply_cases import MODES, PNG, REMOTE, TWO_CALLS, USAGE, Api, body, end, frame, plain, sse
-from tests.test_reply import FINISH_REASONS, ask, check_chunks
+from tests.generators.chat.completions.reply_cases import (
+    MODES,
+    PNG,
+    REMOTE,
+    TWO_CALLS,
+    USAGE,
+    Api,
+    body,
+    end,
+    frame,
+    plain,
+    sse,
+)
+from tests.generators.chat.completions.test_reply import FINISH_REASONS, ask, check_chunks
+from tests.support.recordings import Recording, names
 
 THINKING = "\n<think>\r\n2 < 3 </thin> \n</think>\n\nSo <think>: 2</think> < 3.\r\n"
 

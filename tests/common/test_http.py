@@ -29,8 +29,7 @@ from haystack.components.generators.chat import FallbackChatGenerator
 from openai.resources.chat.completions import AsyncCompletions, Completions
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-
-from .fault_server import (
+from tests.support.server import (
     ASYNC_STREAMED,
     COMPLETION,
     DONE,

@@ -16,8 +16,8 @@ from haystack.utils import Secret
 from pydantic import BaseModel
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.wire import Wire, in_all_modes
-from tests.wire import call as run_in_mode
+from tests.support.api import Wire, in_all_modes
+from tests.support.api import call as run_in_mode
 
 TYPE = "haystack_integrations.components.generators.aimlapi.chat.chat_generator.AIMLAPIChatGenerator"
 DEFAULTS = {
@@ -109,8 +109,8 @@ SETTINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"streaming_callback": print_streaming_chunk},
         {"streaming_callback": "haystack.components.generators.utils.print_streaming_chunk"},
     ),
-    ({"streaming_callback": on_chunk}, {"streaming_callback": "tests.test_serialization.on_chunk"}),
-    ({"streaming_callback": on_chunk_async}, {"streaming_callback": "tests.test_serialization.on_chunk_async"}),
+    ({"streaming_callback": on_chunk}, {"streaming_callback": "tests.common.test_serialization.on_chunk"}),
+    ({"streaming_callback": on_chunk_async}, {"streaming_callback": "tests.common.test_serialization.on_chunk_async"}),
     ({"generation_kwargs": {"response_format": Answer}}, {"generation_kwargs": {"response_format": ANSWER}}),
     ({"generation_kwargs": {"response_format": ANSWER}}, {}),
     ({"generation_kwargs": {"response_format": {"type": "json_object"}}}, {}),
@@ -207,7 +207,7 @@ components:
       tools:
       - data:
           description: Does a.
-          function: tests.test_serialization.look_up
+          function: tests.common.test_serialization.look_up
           inputs_from_state: null
           name: a
           outputs_to_state: null

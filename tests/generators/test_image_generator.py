@@ -19,7 +19,7 @@ from haystack.components.builders import PromptBuilder
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIImageGenerator
-from tests.recording import Recording, names
+from tests.support.recordings import Recording, names
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BASE64 = base64.b64encode(PNG).decode()
