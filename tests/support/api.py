@@ -2,90 +2,125 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""A wire without a server: what a component sends is kept, and answered with the given messages."""
+"""AIMLAPI without a socket: what components send is kept, and answered as told."""
 
+import base64
 import inspect
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
-import pytest
 
-from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from haystack_integrations.components.generators.aimlapi import (
+    AIMLAPIChatGenerator,
+    AIMLAPIImageGenerator,
+    AIMLAPIResponsesChatGenerator,
+)
+from tests.support.modes import Mode
+from tests.support.replies import HELLO, MODEL, PIXEL, events, frames, message, response
 
-MODEL = "vendor/model"
-USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-STREAMING = {"stream": True, "stream_options": {"include_usage": True}}
-MODES = ("run", "run_async", "run streamed", "run_async streamed")
-
-in_all_modes = pytest.mark.parametrize("mode", MODES)
+PNG = base64.b64decode(PIXEL)
+DONE = "data: [DONE]\n\n"
+IDS = {"x-inference-id": "inf-1", "x-client-request-id": "mine-1"}
 
 
-class Wire(httpx2.MockTransport):
-    """Answers with each message in turn, streamed if asked to, and with a greeting when there is none left."""
+def plain(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
+    """A response in JSON. Underscores in the names of headers stand for hyphens."""
+    return httpx2.Response(
+        status,
+        headers={"content-type": "application/json", **hyphenated(headers)},
+        # Not httpx2's own JSON, which takes no half of a surrogate pair.
+        content=json.dumps(body).encode(),
+    )
 
-    def __init__(self, *messages: dict[str, Any]) -> None:
+
+def sse(*said: Any, end: str = DONE, **headers: str) -> httpx2.Response:
+    """A stream of frames, each of them an object or the text of an event."""
+    text = "".join(event if isinstance(event, str) else f"data: {json.dumps(event)}\n\n" for event in said)
+    return httpx2.Response(
+        200, headers={"content-type": "text/event-stream", **hyphenated(headers)}, content=(text + end).encode()
+    )
+
+
+def hyphenated(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Api(httpx2.MockTransport):
+    """
+    Answers each request in turn, and from then on as the last time; without any answer, with "Hello" or a picture.
+
+    :param answers: The body of a completion, a response or images, streamed if the request asks for it; or a whole
+        HTTP response; or an exception to raise; or a function of the request that gives one of them.
+    :param downloads: The same for the requests by GET. Bytes are a picture.
+    :param headers: Headers of the answers that are bodies. Underscores in their names stand for hyphens.
+    """
+
+    def __init__(self, *answers: Any, downloads: Any = (PNG,), **headers: str) -> None:
         super().__init__(self._answer)
         self.requests: list[httpx2.Request] = []
-        self._messages = list(messages)
+        self.downloads: list[httpx2.Request] = []
+        self._answers = answers
+        self._downloads = downloads
+        self._headers = headers
 
     @property
     def bodies(self) -> list[Any]:
         return [json.loads(request.content) for request in self.requests]
 
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        message = {"role": "assistant", **(self._messages.pop(0) if self._messages else {"content": "Hello"})}
-        finish_reason = message.pop("finish_reason", "tool_calls" if "tool_calls" in message else "stop")
-        head = {"id": "chatcmpl-1", "created": 1, "model": MODEL}
-        if not json.loads(request.content).get("stream"):
-            choice = {"index": 0, "finish_reason": finish_reason, "message": message}
-            return httpx2.Response(200, json={**head, "object": "chat.completion", "choices": [choice], "usage": USAGE})
-        frames = [
-            *({"choices": [{"index": 0, "delta": delta}]} for delta in deltas(message)),
-            {"choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]},
-            {"choices": [], "usage": USAGE},
-        ]
-        events = [json.dumps({**head, "object": "chat.completion.chunk", **frame}) for frame in frames]
-        text = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, text=text)
-
-
-def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Cut a message into deltas: texts and arguments in two, all else whole."""
-    for name, value in message.items():
-        if name == "tool_calls":
-            for index, call in enumerate(value):
-                arguments = call["function"]["arguments"]
-                function = {"name": call["function"]["name"], "arguments": arguments[:4]}
-                yield {name: [{"index": index, **call, "function": function}]}
-                yield {name: [{"index": index, "function": {"arguments": arguments[4:]}}]}
-        elif isinstance(value, str):
-            yield {name: value[:4]}
-            yield {name: value[4:]}
+    def _answer(self, request: httpx2.Request) -> Any:
+        if request.method == "GET":
+            asked, answers = self.downloads, self._downloads
         else:
-            yield {name: value}
+            asked, answers = self.requests, self._answers or [DEFAULTS[request.url.path.rpartition("/")[2]]]
+        asked.append(request)
+        answer = answers[min(len(asked), len(answers)) - 1]
+        if callable(answer):
+            answer = answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, httpx2.Response):
+            # A stream that is not read yet cannot be copied, and the others may be asked for again.
+            return copied(answer) if answer.is_closed else answer
+        if isinstance(answer, bytes):
+            return httpx2.Response(200, headers={"content-type": "image/png"}, content=answer)
+        if inspect.isawaitable(answer):
+            return answer
+        if request.method == "POST" and self.bodies[-1].get("stream"):
+            said, last = (events(answer), "") if "output" in answer else (frames(answer), DONE)
+            return sse(*said, end=last, **self._headers)
+        return plain(answer, **self._headers)
 
 
-def generator(wire: Wire, **settings: Any) -> AIMLAPIChatGenerator:
-    return AIMLAPIChatGenerator(**{"model": MODEL, "http_client_kwargs": {"transport": wire}, **settings})
+def copied(response: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(response.status_code, headers=response.headers, content=response.content)
 
 
-async def call(component: Any, mode: str, messages: Any, **arguments: Any) -> Any:
-    """Run a component in one of the four modes."""
-    method, _, streamed = mode.partition(" ")
-    if streamed:
-        arguments.setdefault("streaming_callback", _ignore)
-    result = getattr(component, method)(messages, **arguments)
-    return await result if inspect.isawaitable(result) else result
+DEFAULTS: dict[str, Any] = {
+    "completions": HELLO,
+    "responses": response(message("Hello")),
+    "generations": {"data": [{"url": "https://cdn.example.com/1.png"}]},
+}
 
 
-def body(mode: str, messages: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, Any]:
-    """The body that a mode sends, by default for the text Hi."""
-    streaming = STREAMING if mode.endswith("streamed") else {}
+def chat_generator(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPIChatGenerator:
+    """A component that asks this API, without retries."""
+    return AIMLAPIChatGenerator(**{"model": MODEL, **over(api), **settings})
+
+
+def responses_generator(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPIResponsesChatGenerator:
+    return AIMLAPIResponsesChatGenerator(**{**over(api), **settings})
+
+
+def image_generator(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPIImageGenerator:
+    return AIMLAPIImageGenerator(**{**over(api), **settings})
+
+
+def over(api: httpx2.BaseTransport) -> dict[str, Any]:
+    return {"max_retries": 0, "http_client_kwargs": {"transport": api}}
+
+
+def chat_body(mode: Mode, messages: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, Any]:
+    """The body that a chat generator sends in a mode, by default for the text Hi."""
+    streaming = {"stream": True, "stream_options": {"include_usage": True}} if mode.streamed else {}
     return {"model": MODEL, "messages": messages or [{"role": "user", "content": "Hi"}], **streaming, **fields}
-
-
-def _ignore(_: Any) -> None:
-    pass

@@ -9,60 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from haystack.tools import Tool
 
-from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from tests.support.api import plain, sse
+from tests.support.modes import Mode
+from tests.support.replies import COST, PIXEL, USAGE, completion, end, frame
 
-MODES = ["sync", "async", "sync streamed", "async streamed"]
-USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8, "prompt_tokens_details": None}
-HEADERS = {"x-inference-id": "inf-1", "x-client-request-id": "mine-1"}
 COST_HEADERS = {"x-aimlapi-credits-used": "610", "x-aimlapi-usd-spent": "0.000305000"}
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-PNG = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}, "index": 0}
+PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}, "index": 0}
 REMOTE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
-WEATHER = Tool("weather", "The weather.", {"type": "object", "properties": {}}, lambda **_: "sunny")
-
-
-def sse(*frames: Any, end: str = "data: [DONE]\n\n") -> httpx2.Response:
-    text = "".join(frame if isinstance(frame, str) else f"data: {json.dumps(frame)}\n\n" for frame in frames)
-    return httpx2.Response(200, headers={"content-type": "text/event-stream", **HEADERS}, text=text + end)
-
-
-def plain(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
-    content_type = {"content-type": "application/json"}
-    return httpx2.Response(status, headers={**content_type, **HEADERS, **headers}, content=json.dumps(body).encode())
-
-
-class Api:
-    """Answers with what it was given, one after the other, and keeps the bodies of the requests."""
-
-    def __init__(self, *responses: httpx2.Response) -> None:
-        self.responses = list(responses)
-        self.requests: list[Any] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(json.loads(request.content))
-        given = self.responses.pop(0)
-        return httpx2.Response(given.status_code, headers=given.headers, content=given.content)
-
-    def generator(self) -> AIMLAPIChatGenerator:
-        transport = httpx2.MockTransport(self)
-        return AIMLAPIChatGenerator(model="m", max_retries=0, http_client_kwargs={"transport": transport})
-
-
-def body(message: Any, finish_reason: Any = "stop", *, choice: Any = None, **top: Any) -> dict[str, Any]:
-    """A plain completion. It must become what its frames become."""
-    choice = {"index": 0, "message": message, "finish_reason": finish_reason, **(choice or {})}
-    return {"id": "c-1", "model": "m-1", "choices": [choice], "usage": USAGE, **top}
-
-
-def frame(delta: Any = None, finish_reason: Any = None, *, choice: Any = None, **top: Any) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, **(choice or {})}
-    return {"id": "c-1", "model": "m-1", "choices": [choice], "usage": None, **top}
-
-
-def end(finish_reason: Any = "stop", **top: Any) -> dict[str, Any]:
-    return frame({}, finish_reason, **{"usage": USAGE, **top})
 
 
 def text(value: str) -> dict[str, Any]:
@@ -102,10 +56,10 @@ class Case:
     live: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def response(self, mode: str) -> httpx2.Response:
-        response = sse(*self.frames) if "streamed" in mode else plain(self.body)
-        response.headers.update(self.headers)
-        return response
+    def answer(self, mode: Mode) -> httpx2.Response:
+        answer = sse(*self.frames) if mode.streamed else plain(self.body)
+        answer.headers.update(self.headers)
+        return answer
 
     def reply(self) -> dict[str, Any]:
         ids = {"id": "c-1", "inference_id": "inf-1", "client_request_id": "mine-1"}
@@ -127,7 +81,7 @@ SUMMARY = {"type": "reasoning.summary", "summary": "In short.", "id": "rs-1", "i
 
 REASONING = {
     "reasoning_content": Case(
-        body({"content": "4", "reasoning_content": "2+2"}),
+        completion({"content": "4", "reasoning_content": "2+2"}),
         [
             frame({"reasoning_content": "2", "content": None}),
             frame({"reasoning_content": "+2"}),
@@ -137,17 +91,17 @@ REASONING = {
         [thought("2+2", reasoning_content="2+2"), text("4")],
     ),
     "reasoning": Case(
-        body({"content": "4", "reasoning": "2+2"}),
+        completion({"content": "4", "reasoning": "2+2"}),
         [frame({"reasoning": "2"}), frame({"reasoning": "+2", "content": "4"}), end()],
         [thought("2+2", reasoning="2+2"), text("4")],
     ),
     "the same piece twice": Case(
-        body({"content": "4", "reasoning": "haha"}),
+        completion({"content": "4", "reasoning": "haha"}),
         [frame({"reasoning": "ha"}), frame({"reasoning": "ha"}), frame({"content": "4"}), end()],
         [thought("haha", reasoning="haha"), text("4")],
     ),
     "reasoning with details": Case(
-        body({"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))}),
+        completion({"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))}),
         [
             frame({"reasoning": "2", **details(step("2"))}),
             frame({"reasoning": "+2", **details(step("+2"))}),
@@ -158,7 +112,7 @@ REASONING = {
         [thought("2+2", reasoning="2+2", **details(step("2+2", signature="sig"))), text("4")],
     ),
     "details alone": Case(
-        body({"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)}),
+        completion({"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)}),
         [
             frame(details({"type": "reasoning.text", "text": None, "format": "unknown", "index": 0, "id": None})),
             frame(details(step("2"))),
@@ -170,7 +124,9 @@ REASONING = {
         [thought("2+2In short.", **details(step("2+2", id=None), SUMMARY)), text("4")],
     ),
     "details that differ": Case(
-        body({"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")}),
+        completion(
+            {"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")}
+        ),
         [
             frame(details(step("2", id="a"), {**SEALED, "id": "b"})),
             frame(details({**SEALED, "data": "x"}, "odd")),
@@ -180,26 +136,26 @@ REASONING = {
         [thought("2", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")), text("4")],
     ),
     "encrypted alone": Case(
-        body({"content": "4", "reasoning": None, **details(SEALED)}),
+        completion({"content": "4", "reasoning": None, **details(SEALED)}),
         [frame({"content": "4", "reasoning": None, **details(SEALED)}), end()],
         [thought("", **details(SEALED)), text("4")],
     ),
     "think tags": Case(
-        body({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"}),
+        completion({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"}),
         [frame({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}), frame({"content": " </think>"}), end()],
         [thought("2+2 < 5"), text("4 <think> </think>")],
     ),
     "unclosed think tag": Case(
-        body({"content": " <think>2+2 </th"}, "length"),
+        completion({"content": " <think>2+2 </th"}, "length"),
         [frame({"content": " <think>2+2 </th"}), end("length")],
         [thought("2+2 </th")],
         {"finish_reason": "length"},
     ),
     "a start that is no think tag": Case(
-        body({"content": " <thin"}), [frame({"content": " <thin"}), end()], [text(" <thin")]
+        completion({"content": " <thin"}), [frame({"content": " <thin"}), end()], [text(" <thin")]
     ),
     "empty think tags": Case(
-        body({"content": "<think>\n\n</think>\n\n4"}),
+        completion({"content": "<think>\n\n</think>\n\n4"}),
         [
             frame({"content": "<think>"}),
             frame({"content": "\n\n"}),
@@ -210,19 +166,19 @@ REASONING = {
         [text("4")],
     ),
     "nothing": Case(
-        body({"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []}),
+        completion({"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []}),
         [frame({"content": "4", "reasoning_content": "", "reasoning": None, "reasoning_details": []}), end()],
         [text("4")],
     ),
     "white space": Case(
-        body({"content": "4", "reasoning_content": "\n"}),
+        completion({"content": "4", "reasoning_content": "\n"}),
         [frame({"reasoning_content": "\n"}), frame({"content": "4"}), end()],
         [text("4")],
         {"reasoning_content": "\n"},
         live="\n",
     ),
     "both flat fields": Case(
-        body({"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"}),
+        completion({"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"}),
         [
             frame({"reasoning": "2+", "reasoning_content": "2+"}),
             frame({"reasoning": "2", "reasoning_content": "2"}),
@@ -232,12 +188,12 @@ REASONING = {
         [thought("2+2", reasoning_content="2+2", reasoning="2+2"), text("4")],
     ),
     "details before flat": Case(
-        body({"content": "4", "reasoning": "2+2", **details(SUMMARY)}),
+        completion({"content": "4", "reasoning": "2+2", **details(SUMMARY)}),
         [frame({**details(SUMMARY), "reasoning": "2+2"}), frame({"content": "4"}), end()],
         [thought("2+2", reasoning="2+2", **details(SUMMARY)), text("4")],
     ),
     "think tags beside a field": Case(
-        body({"content": "<think>2+2</think>4", "reasoning_content": "2+2"}),
+        completion({"content": "<think>2+2</think>4", "reasoning_content": "2+2"}),
         [
             frame({"content": "<think>2+", "reasoning_content": "2+"}),
             frame({"content": "2</think>4", "reasoning_content": "2"}),
@@ -246,13 +202,13 @@ REASONING = {
         [thought("2+2", reasoning_content="2+2"), text("4")],
     ),
     "think tags beside a field that says something else": Case(
-        body({"content": "<think>B</think>4", "reasoning": "A"}),
+        completion({"content": "<think>B</think>4", "reasoning": "A"}),
         [frame({"reasoning": "A"}), frame({"content": "<think>B</think>4"}), end()],
         [thought("A\n\nB", reasoning="A"), text("4")],
         live="A",
     ),
     "of other types": Case(
-        body({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}),
+        completion({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}),
         [frame({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}), end()],
         [text("4")],
         {"reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}},
@@ -271,7 +227,7 @@ SIGNED = {"extra_content": {"google": {"thought_signature": "CpIB"}}}
 def calls_case(items: Any, deltas: Any, content: list[Any], **meta: Any) -> Case:
     finish_reason = meta.setdefault("finish_reason", "tool_calls")
     return Case(
-        body({"content": None, "tool_calls": items}, finish_reason),
+        completion({"content": None, "tool_calls": items}, finish_reason),
         [*(frame({"tool_calls": delta}) for delta in deltas), end(finish_reason)],
         content,
         meta,
@@ -284,7 +240,7 @@ def malformed(arguments: Any, id_: str = "a", name: Any = "weather", **more: Any
 
 TOOL_CALLS = {
     "with text in one delta": Case(
-        body({"content": "I look.", "tool_calls": TWO_CALLS[:1]}, "tool_calls"),
+        completion({"content": "I look.", "tool_calls": TWO_CALLS[:1]}, "tool_calls"),
         [frame({"content": "I look.", "tool_calls": [{"index": 0, **TWO_CALLS[0]}]}, "tool_calls"), end("tool_calls")],
         [text("I look."), TWO_CALLS_CONTENT[0]],
         {"finish_reason": "tool_calls"},
@@ -476,13 +432,12 @@ TOOL_CALLS = {
     ),
 }
 
-COST = {"credits_used": 610, "usd_spent": 0.000305}
 LOGPROBS = {"content": [{"token": "4", "logprob": -0.1}, {"token": "4", "logprob": -0.1}], "refusal": None}
 DEEP = json.loads("[" * 250 + "1" + "]" * 250)
 
 OTHERS = {
     "cost in the body": Case(
-        body({"content": "4"}, meta={"usage": {**COST, "tokens_used": None}, "region": "eu"}),
+        completion({"content": "4"}, meta={"usage": {**COST, "tokens_used": None}, "region": "eu"}),
         [frame({"content": "4"}), end(), {"meta": {"usage": COST, "region": "eu"}}],
         [text("4")],
         {"cost": COST, "meta": {"region": "eu"}},
@@ -498,14 +453,14 @@ OTHERS = {
         None, [frame({"content": "4"}), end(meta={"usage": COST})], [text("4")], {"cost": COST}
     ),
     "cost in the headers": Case(
-        body({"content": "4"}, meta={"usage": None}),
+        completion({"content": "4"}, meta={"usage": None}),
         [frame({"content": "4"}), end(meta={"usage": None})],
         [text("4")],
         {"cost": COST},
         headers=COST_HEADERS,
     ),
     "odd cost in the headers": Case(
-        body({"content": "4"}, meta="eu"),
+        completion({"content": "4"}, meta="eu"),
         [frame({"content": "4"}), end(meta="eu")],
         [text("4")],
         {"cost": {"usd_spent": "free"}, "meta": "eu"},
@@ -532,40 +487,48 @@ OTHERS = {
         {"usage": {"prompt_tokens": 3, "total_tokens": 8, "cost": None}},
     ),
     "no usage": Case(
-        body({"content": "4"}, usage=None), [frame({"content": "4"}), end(usage=None)], [text("4")], {"usage": None}
+        completion({"content": "4"}, usage=None),
+        [frame({"content": "4"}), end(usage=None)],
+        [text("4")],
+        {"usage": None},
     ),
     "refusal": Case(
-        body({"content": None, "refusal": "I won't, won't."}),
+        completion({"content": None, "refusal": "I won't, won't."}),
         [frame({"refusal": "I "}), frame({"refusal": "won't, "}), frame({"refusal": "won't."}), end()],
         [],
         {"refusal": "I won't, won't.", "finish_reason": "content_filter", "native_finish_reason": "stop"},
     ),
     "images": Case(
-        body({"content": "", "images": [PNG, REMOTE, PNG["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
+        completion(
+            {
+                "content": "",
+                "images": [PICTURE, REMOTE, PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}],
+            }
+        ),
         [
-            frame({"images": [PNG, REMOTE]}),
-            frame({"images": [PNG["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
+            frame({"images": [PICTURE, REMOTE]}),
+            frame({"images": [PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
             end(),
         ],
         [image(index=0), image()],
         {"images": [REMOTE, {"url": "data:image/png;base64,%"}]},
     ),
     "images told again": Case(
-        body({"content": "4", "images": [{"image_url": PNG["image_url"]["url"]}]}),
+        completion({"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]}),
         [
-            frame({"images": [{"image_url": PNG["image_url"]["url"]}]}),
-            frame({"content": "4", "images": [{"image_url": PNG["image_url"]["url"]}]}),
+            frame({"images": [{"image_url": PICTURE["image_url"]["url"]}]}),
+            frame({"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]}),
             end(),
         ],
         [text("4"), image()],
     ),
     "content in parts": Case(
-        body(
+        completion(
             {
                 "content": [
                     {"type": "text", "text": "2+2"},
                     {"type": "text", "text": "=4", "cited": [1]},
-                    PNG,
+                    PICTURE,
                     REMOTE,
                     "!",
                     {"type": "x", "text": "y"},
@@ -574,7 +537,7 @@ OTHERS = {
         ),
         [
             frame({"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]}),
-            frame({"content": [PNG, REMOTE, "!"]}),
+            frame({"content": [PICTURE, REMOTE, "!"]}),
             frame({"content": {"type": "x", "text": "y"}}),
             end(),
         ],
@@ -582,7 +545,7 @@ OTHERS = {
         {"content": [{"cited": [1]}, {"type": "x", "text": "y"}], "images": [REMOTE]},
     ),
     "audio": Case(
-        body({"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}}),
+        completion({"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}}),
         [
             frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
             frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
@@ -593,7 +556,7 @@ OTHERS = {
         {"audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
     ),
     "logprobs": Case(
-        body({"content": "44"}, choice={"logprobs": LOGPROBS}),
+        completion({"content": "44"}, choice={"logprobs": LOGPROBS}),
         [
             frame({"content": "4"}, choice={"logprobs": {"content": LOGPROBS["content"][:1], "refusal": None}}),
             frame({"content": "4"}, choice={"logprobs": {"content": LOGPROBS["content"][1:], "refusal": None}}),
@@ -603,13 +566,13 @@ OTHERS = {
         {"logprobs": LOGPROBS},
     ),
     "odd logprobs": Case(
-        body({"content": "4"}, choice={"logprobs": "none"}),
+        completion({"content": "4"}, choice={"logprobs": "none"}),
         [frame({"content": "4"}, choice={"logprobs": "none"}), end()],
         [text("4")],
         {"logprobs": "none"},
     ),
     "fields at all levels": Case(
-        body(
+        completion(
             {"content": "4", "zero": 0, "no": False, "at": "message", "encrypted_content": "djHC", "list": [1, 2, 3]},
             "eos",
             choice={"flag": 0, "at": "choice", "citations": ["c"], "native_finish_reason": "STOP", "obfuscation": "x"},
@@ -667,7 +630,9 @@ OTHERS = {
         },
     ),
     "fields told again and again": Case(
-        body({"content": "44", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]),
+        completion(
+            {"content": "44", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]
+        ),
         [
             frame({"content": "4", "name": "MiniMax AI", "annotations": [{"url": "u"}]}, citations=["t"]),
             frame({"content": "4", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]),
@@ -677,7 +642,7 @@ OTHERS = {
         {"name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}], "citations": ["t"]},
     ),
     "nothing worth keeping": Case(
-        body(
+        completion(
             {
                 "content": "4",
                 "role": "assistant",
@@ -708,7 +673,7 @@ OTHERS = {
         [text("4")],
     ),
     "choice without index": Case(
-        body({"content": "4"}, choice={"index": None}),
+        completion({"content": "4"}, choice={"index": None}),
         [frame({"content": "4"}, choice={"index": None}), end()],
         [text("4")],
     ),
@@ -730,7 +695,7 @@ OTHERS = {
         [text("4")],
     ),
     "message and delta": Case(
-        body({"content": "44"}, choice={"delta": {"role": "assistant", "content": ""}}),
+        completion({"content": "44"}, choice={"delta": {"role": "assistant", "content": ""}}),
         [
             frame({"content": ""}, choice={"message": {"content": ""}}),
             frame({"content": "4"}, choice={"message": {"content": "4"}}),
@@ -740,35 +705,35 @@ OTHERS = {
         [text("44")],
     ),
     "whole message at the end": Case(
-        body({"content": "44", "annotations": [1], "images": [PNG]}),
+        completion({"content": "44", "annotations": [1], "images": [PICTURE]}),
         [
             frame({"content": "4"}),
             frame({"content": "4"}, choice={"message": {"content": "44", "annotations": [0]}}),
-            end(choice={"message": {"role": "assistant", "content": "44", "annotations": [1], "images": [PNG]}}),
+            end(choice={"message": {"role": "assistant", "content": "44", "annotations": [1], "images": [PICTURE]}}),
         ],
         [text("44"), image(index=0)],
         {"annotations": [1]},
     ),
-    "message that is no object": Case(body("4"), [frame("4"), end()], [], {"message": "4"}),
+    "message that is no object": Case(completion("4"), [frame("4"), end()], [], {"message": "4"}),
     "fields of other types": Case(
-        body({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
+        completion({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
         [frame({"content": 4, "audio": "AA", "citations": {"a": 1}}), end(usage="many"), {"choices": ["odd"]}],
         [],
         {"content": [4], "audio": "AA", "citations": {"a": 1}, "usage": "many"},
     ),
     "half of a surrogate pair": Case(
-        body({"content": "4 \ud83d"}),
+        completion({"content": "4 \ud83d"}),
         [frame({"content": "4"}), frame({"content": " \ud83d"}), end()],
         [text("4 \ud83d")],
     ),
     "deep": Case(
-        body({"content": "4", "deep": DEEP}),
+        completion({"content": "4", "deep": DEEP}),
         [frame({"content": "4", "deep": DEEP}), end()],
         [text("4")],
         {"deep": DEEP},
     ),
     "data after the end": Case(
-        body({"content": "4"}),
+        completion({"content": "4"}),
         [frame({"content": "4"}), end(), "data: [DONE]\n\n", frame({"content": "2"})],
         [text("4")],
     ),
@@ -789,4 +754,11 @@ CASES = {
     f"{group}: {name}": case
     for group, cases in (("reasoning", REASONING), ("tool calls", TOOL_CALLS), ("others", OTHERS))
     for name, case in cases.items()
+}
+
+FINISH_REASONS = {
+    "stop": ["stop", "end_turn", "stop_sequence", "eos", "STOP", "End_Turn"],
+    "length": ["length", "max_tokens", "max_output_tokens", "model_length", "MAX_TOKENS"],
+    "tool_calls": ["tool_calls", "tool_use", "function_call"],
+    "content_filter": ["content_filter", "safety", "refusal", "recitation", "SAFETY"],
 }
