@@ -42,6 +42,11 @@ def sse(*said: Any, end: str = DONE, **headers: str) -> httpx2.Response:
     )
 
 
+def responses_sse(*said: dict[str, Any], **headers: str) -> httpx2.Response:
+    """A stream of `/v1/responses`, whose events have names, and whose end is one of them."""
+    return sse(*(f"event: {event.get('type')}\ndata: {json.dumps(event)}\n\n" for event in said), end="", **headers)
+
+
 def hyphenated(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -87,8 +92,9 @@ class Api(httpx2.MockTransport):
         if inspect.isawaitable(answer):
             return answer
         if request.method == "POST" and self.bodies[-1].get("stream"):
-            said, last = (events(answer), "") if "output" in answer else (frames(answer), DONE)
-            return sse(*said, end=last, **self._headers)
+            if "output" in answer:
+                return responses_sse(*events(answer), **self._headers)
+            return sse(*frames(answer), **self._headers)
         return plain(answer, **self._headers)
 
 

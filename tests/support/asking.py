@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Chat completions with the chunks of their streams, and what must hold of these."""
+"""Calls with their replies and the chunks of their streams, and what must hold of these."""
 
 import json
 from typing import Any
@@ -13,8 +13,8 @@ import pytest
 from haystack.dataclasses import ChatMessage, StreamingChunk
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.api import IDS, Api, chat_generator
-from tests.support.modes import Mode
+from tests.support.api import IDS, Api, chat_generator, responses_generator
+from tests.support.modes import SYNC, Mode
 
 
 async def ask(mode: Mode, answer: httpx2.Response) -> tuple[list[ChatMessage], list[StreamingChunk]]:
@@ -39,6 +39,14 @@ async def assert_error(mode: Mode, answer: httpx2.Response, parts: list[str]) ->
     with pytest.raises(openai.APIError) as raised:
         await ask(mode, answer)
     assert [part for part in [*parts, "inf-1", "mine-1"] if part not in str(raised.value)] == []
+
+
+async def ask_responses(api: Api, mode: Mode = SYNC, messages: Any = "Hi", **settings: Any) -> ChatMessage:
+    """The reply of a call to `/v1/responses`."""
+    reply = (await mode.call(responses_generator(api, **settings), messages))["replies"][0]
+    reply.meta.pop("completion_start_time", None)
+    assert ChatMessage.from_dict(json.loads(json.dumps(reply.to_dict()))) == reply
+    return reply
 
 
 def check_chunks(chunks: list[StreamingChunk], reply: ChatMessage, live: str | None = None) -> None:

@@ -59,6 +59,8 @@ def deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 # Responses
 
+REASONING = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
+
 
 def message(text: str, **fields: Any) -> dict[str, Any]:
     """An item of a response that says something."""
