@@ -7,6 +7,7 @@
 import base64
 import inspect
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -61,12 +62,12 @@ class Api(httpx2.MockTransport):
     :param headers: Headers of the answers that are bodies. Underscores in their names stand for hyphens.
     """
 
-    def __init__(self, *answers: Any, downloads: Any = (PNG,), **headers: str) -> None:
+    def __init__(self, *answers: Any, downloads: Sequence[Any] = (), **headers: str) -> None:
         super().__init__(self._answer)
         self.requests: list[httpx2.Request] = []
         self.downloads: list[httpx2.Request] = []
         self._answers = answers
-        self._downloads = downloads
+        self._downloads = downloads or [PNG]
         self._headers = headers
 
     @property
