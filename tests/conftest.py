@@ -2,7 +2,10 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+import gc
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 
 # Haystack reads this once, when it is imported.
@@ -48,7 +51,17 @@ def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for half a second before a call is tried again."""
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
-    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.004)
+
+
+@pytest.fixture
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing is logged as an error, and nothing left for the garbage collector to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()  # What earlier tests have left.
+    yield
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.fixture

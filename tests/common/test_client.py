@@ -6,19 +6,14 @@
 
 import asyncio
 import gc
-import json
-import logging
 import multiprocessing
 import pickle
-import re
 import ssl
-import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from copy import deepcopy
 from typing import Any
 
@@ -30,32 +25,10 @@ from haystack import Pipeline
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.server import (
-    ASYNC,
-    ASYNC_STREAMED,
-    HELLO,
-    HELLO_STREAM,
-    MODES,
-    PATIENCE,
-    SYNC,
-    Connection,
-    FaultServer,
-    Mode,
-    chunk,
-    drop,
-    frame,
-    plain,
-    serving,
-    stall,
-    stream_head,
-)
+from tests.support.modes import ASYNC, ASYNC_STREAMED, SYNC, Mode, async_only, in_all_modes, plain_only
+from tests.support.server import PATIENCE, PLAIN_HELLO, STREAMED_HELLO, Connection, FaultServer, hello, serving, whole
 
-ALL_MODES = pytest.mark.parametrize("mode", MODES, ids=str)
 LEGACY = {"limits": httpx.Limits()}
-
-
-def hello(mode: Mode) -> bytes:
-    return HELLO_STREAM if mode.streamed else HELLO
 
 
 def openai_client(generator: AIMLAPIChatGenerator, mode: Mode) -> Any:
@@ -70,7 +43,7 @@ def openai_client(generator: AIMLAPIChatGenerator, mode: Mode) -> Any:
 # Environment
 
 
-@ALL_MODES
+@in_all_modes
 def test_openai_environment_has_no_effect(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultServer(hello(mode)) as elsewhere, serving(hello(mode)) as (server, generator):
         mode.complete(generator)
@@ -86,7 +59,7 @@ def test_openai_environment_has_no_effect(mode: Mode, monkeypatch: pytest.Monkey
             "OPENAI_MAX_RETRIES": "0",
         }.items():
             monkeypatch.setenv(name, value)
-        with closing(AIMLAPIChatGenerator(api_base_url=server.url, model="openai/gpt-4o")) as generator_then:
+        with closing(AIMLAPIChatGenerator(api_base_url=server.url, model="vendor/model")) as generator_then:
             mode.complete(generator_then)
         assert elsewhere.requests == []
         before, after = server.requests
@@ -95,7 +68,7 @@ def test_openai_environment_has_no_effect(mode: Mode, monkeypatch: pytest.Monkey
         assert after.headers["authorization"] == "Bearer test-key"
 
 
-@ALL_MODES
+@in_all_modes
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("value", [None, "", "\n"])
 def test_missing_key_is_named(mode: Mode, strict: bool, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +83,7 @@ def test_missing_key_is_named(mode: Mode, strict: bool, value: str | None, monke
         assert server.connections == 0
 
 
-@ALL_MODES
+@in_all_modes
 def test_line_break_after_the_key_is_cut_off(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIMLAPI_API_KEY", " test-key\n")
     with serving(hello(mode)) as (server, generator):
@@ -128,7 +101,7 @@ def test_key_that_cannot_be_sent_is_not_quoted(key: str) -> None:
     assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@plain_only
 @pytest.mark.parametrize(
     ("name", "value", "kind"),
     [
@@ -152,7 +125,7 @@ def test_number_that_is_none_names_the_variable(
 # Settings of the HTTP client
 
 
-@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@plain_only
 @pytest.mark.parametrize(
     ("variable", "settings", "expected"),
     [
@@ -192,13 +165,13 @@ def test_timeout(
 
     hook = see if mode.asynchronous else lambda request: sent.append(request.extensions["timeout"])
     http_client_kwargs = {**settings.get("http_client_kwargs", {}), "event_hooks": {"request": [hook]}}
-    with serving(HELLO, **{**settings, "http_client_kwargs": http_client_kwargs}) as (_, generator):
+    with serving(PLAIN_HELLO, **{**settings, "http_client_kwargs": http_client_kwargs}) as (_, generator):
         mode.complete(generator)
         mode.complete(generator, generation_kwargs={"timeout": 7})
     assert sent == [expected, {"connect": 7, "read": 7, "write": 7, "pool": 7}]
 
 
-@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@plain_only
 @pytest.mark.parametrize(
     ("variable", "settings", "expected"), [(None, {}, 5), ("0", {}, 0), ("9", {}, 9), ("9", {"max_retries": 2}, 2)]
 )
@@ -207,13 +180,13 @@ def test_max_retries(
 ) -> None:
     if variable is not None:
         monkeypatch.setenv("AIMLAPI_MAX_RETRIES", variable)
-    with serving(plain(b"", 503, retry_after_ms="1"), **settings) as (server, generator):
+    with serving(whole(b"", 503, retry_after_ms="1"), **settings) as (server, generator):
         with pytest.raises(openai.InternalServerError):
             mode.complete(generator)
         assert len(server.requests) == 1 + expected
 
 
-@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@plain_only
 @pytest.mark.parametrize(
     "http_client_kwargs",
     [None, {}, {"verify": False}, {"limits": {"max_connections": 7}}, {"limits": httpx2.Limits(max_connections=7)}],
@@ -245,7 +218,7 @@ class LegacyAuth(httpx.Auth):
         yield request
 
 
-@pytest.mark.parametrize("mode", [SYNC, ASYNC], ids=str)
+@plain_only
 @pytest.mark.parametrize(
     "make",
     [
@@ -259,7 +232,7 @@ class LegacyAuth(httpx.Auth):
 )
 def test_objects_of_httpx_get_a_client_of_httpx(mode: Mode, make: Callable[[Mode], dict[str, Any]]) -> None:
     http_client_kwargs = make(mode)
-    with serving(HELLO, http_client_kwargs=http_client_kwargs) as (_, generator):
+    with serving(PLAIN_HELLO, http_client_kwargs=http_client_kwargs) as (_, generator):
         assert mode.complete(generator).text == "Hello"
         client = openai_client(generator, mode)._client
         assert isinstance(client, httpx.AsyncClient if mode.asynchronous else httpx.Client)
@@ -279,7 +252,7 @@ def test_limits_of_yaml_reach_the_client() -> None:
     assert (pool._max_connections, pool._keepalive_expiry) == (7, 3)
 
 
-@ALL_MODES
+@in_all_modes
 def test_hooks_of_the_user_run(mode: Mode) -> None:
     seen: list[str] = []
 
@@ -298,14 +271,14 @@ def test_hooks_of_the_user_run(mode: Mode) -> None:
 
     hooks = (on_request_async, on_response_async) if mode.asynchronous else (on_request, on_response)
     http_client_kwargs = {"event_hooks": {"request": [hooks[0]], "response": [hooks[1]]}}
-    answers = (plain(b"", 503, retry_after_ms="1"), hello(mode))
+    answers = (whole(b"", 503, retry_after_ms="1"), hello(mode))
     with serving(*answers, http_client_kwargs=http_client_kwargs) as (server, generator):
         mode.complete(generator)
         assert [request.headers["x-hook"] for request in server.requests] == ["ran", "ran"]
     assert seen == ["request", "response 503", "request", "response 200"]
 
 
-@ALL_MODES
+@in_all_modes
 def test_proxy(mode: Mode) -> None:
     with FaultServer(hello(mode)) as proxy:
         generator = AIMLAPIChatGenerator(
@@ -316,7 +289,7 @@ def test_proxy(mode: Mode) -> None:
         assert proxy.requests[0].target == "http://api.invalid/v1/chat/completions"
 
 
-@ALL_MODES
+@in_all_modes
 def test_proxy_of_the_environment(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -326,17 +299,10 @@ def test_proxy_of_the_environment(mode: Mode, monkeypatch: pytest.MonkeyPatch) -
             assert mode.complete(generator).text == "Hello"
 
 
-@ALL_MODES
-def test_redirects_are_followed(mode: Mode) -> None:
-    with serving(plain(b"", 307, location="/v2/chat/completions"), hello(mode)) as (server, generator):
-        assert mode.complete(generator).text == "Hello"
-        assert [request.target for request in server.requests] == ["/v1/chat/completions", "/v2/chat/completions"]
-
-
-@ALL_MODES
+@in_all_modes
 def test_client_of_the_component_can_be_used_directly(mode: Mode) -> None:
     """As tracers and users do: outside a call of the component nothing is recorded."""
-    with serving(plain(b"", 504), max_retries=3) as (server, generator):
+    with serving(whole(b"", 504), max_retries=3) as (server, generator):
 
         async def main() -> None:
             await generator.warm_up_async()
@@ -355,24 +321,12 @@ def test_client_of_the_component_can_be_used_directly(mode: Mode) -> None:
 # Event loops
 
 
-@pytest.fixture
-def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing is logged as an error, and nothing left for the garbage collector to warn of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gc.collect()  # What earlier tests have left.
-    yield
-    gc.collect()
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
-
-
 LOOPS = pytest.mark.usefixtures("no_complaints")
-ASYNCHRONOUS = pytest.mark.parametrize("mode", [ASYNC, ASYNC_STREAMED], ids=str)
 KWARGS = pytest.mark.parametrize("http_client_kwargs", [None, LEGACY], ids=["httpx2", "legacy httpx"])
 
 
 @LOOPS
-@ASYNCHRONOUS
+@async_only
 @KWARGS
 def test_event_loops_in_a_row(mode: Mode, http_client_kwargs) -> None:
     with serving(hello(mode), http_client_kwargs=http_client_kwargs) as (server, generator):
@@ -383,7 +337,7 @@ def test_event_loops_in_a_row(mode: Mode, http_client_kwargs) -> None:
 
 
 @LOOPS
-@ASYNCHRONOUS
+@async_only
 @KWARGS
 def test_event_loops_at_once(mode: Mode, http_client_kwargs) -> None:
     threads, calls = 4, 5
@@ -405,7 +359,7 @@ def test_event_loops_at_once(mode: Mode, http_client_kwargs) -> None:
 
 
 @LOOPS
-@ASYNCHRONOUS
+@async_only
 def test_loop_within_a_loop(mode: Mode) -> None:
     """As in Jupyter: while one event loop runs, code of its thread runs another, in a thread or where it is."""
 
@@ -455,14 +409,14 @@ def test_coroutine_is_stepped_within_its_own_loop() -> None:
         texts.append((await generator.run_async("Hi", streaming_callback=callback))["replies"][0].text)
         return texts
 
-    with serving(HELLO_STREAM) as (server, generator):
+    with serving(STREAMED_HELLO) as (server, generator):
         assert asyncio.run(main()) == ["Hello", "Hello"]
         assert server.all_disconnected()
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_loop_closed_without_a_shutdown_is_let_go() -> None:
-    with serving(HELLO) as (server, generator):
+    with serving(PLAIN_HELLO) as (server, generator):
         loop = asyncio.new_event_loop()
         assert loop.run_until_complete(ASYNC.complete_async(generator)).text == "Hello"
         loop.close()
@@ -473,7 +427,7 @@ def test_loop_closed_without_a_shutdown_is_let_go() -> None:
 
 
 @LOOPS
-@ALL_MODES
+@in_all_modes
 @KWARGS
 # The garbage collector finalizes asyncio's transports, which warn, in the same pass as what would have closed them.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -512,24 +466,28 @@ def test_close_and_use_again(close: str) -> None:
             assert server.all_disconnected()
             assert generator.client is generator.async_client is None
 
-    with serving(HELLO) as (server, generator):
+    with serving(PLAIN_HELLO) as (server, generator):
         asyncio.run(main())
 
 
 @LOOPS
-def test_client_that_the_user_closed_is_made_anew() -> None:
+@plain_only
+def test_client_that_the_user_closed_is_made_anew(mode: Mode) -> None:
     async def main() -> None:
-        await ASYNC.complete_async(generator)
-        await generator.async_client.close()
-        await ASYNC.complete_async(generator)
+        await mode.complete_async(generator)
+        if mode.asynchronous:
+            await generator.async_client.close()
+        else:
+            generator.client.close()
+        assert (await mode.complete_async(generator)).text == "Hello"
 
-    with serving(HELLO) as (server, generator):
+    with serving(PLAIN_HELLO) as (server, generator):
         asyncio.run(main())
         assert server.connections == 2
 
 
 @LOOPS
-@ASYNCHRONOUS
+@async_only
 @KWARGS
 def test_call_of_another_loop_survives_close_async(mode: Mode, http_client_kwargs) -> None:
     gate = threading.Event()
@@ -575,7 +533,7 @@ def test_first_calls_of_many_threads_make_one_client() -> None:
         generator.warm_up()
         return id(generator.client)
 
-    with serving(HELLO) as (_, generator), ThreadPoolExecutor(threads) as pool:
+    with serving(PLAIN_HELLO) as (_, generator), ThreadPoolExecutor(threads) as pool:
         clients = {future.result() for future in [pool.submit(first_call) for _ in range(threads)]}
     assert len(clients) == 1
 
@@ -588,14 +546,14 @@ def test_first_calls_of_many_tasks_make_one_client() -> None:
     async def main() -> set[int]:
         return set(await asyncio.gather(*[first_call() for _ in range(16)]))
 
-    with serving(HELLO) as (_, generator):
+    with serving(PLAIN_HELLO) as (_, generator):
         assert len(asyncio.run(main())) == 1
 
 
 # Travel
 
 
-@ALL_MODES
+@in_all_modes
 @pytest.mark.parametrize("travel", [lambda it: pickle.loads(pickle.dumps(it)), deepcopy], ids=["pickle", "deepcopy"])
 def test_used_component_travels_without_clients(mode: Mode, travel: Callable[[Any], Any]) -> None:
     with serving(hello(mode), max_retries=1, extra_headers={"X-Title": "Mine"}) as (server, generator):
@@ -616,204 +574,8 @@ def complete_in_worker(generator: AIMLAPIChatGenerator, mode: Mode) -> str | Non
 
 def test_used_component_works_in_a_worker_process() -> None:
     context = multiprocessing.get_context("spawn")
-    with serving(HELLO) as (server, generator), ProcessPoolExecutor(1, mp_context=context) as pool:
+    with serving(PLAIN_HELLO) as (server, generator), ProcessPoolExecutor(1, mp_context=context) as pool:
         SYNC.complete(generator)
         ASYNC.complete(generator)
         assert [pool.submit(complete_in_worker, generator, mode).result() for mode in (SYNC, ASYNC)] == ["Hello"] * 2
         assert len(server.requests) == 4
-
-
-# Load
-
-
-@contextmanager
-def quick_server(answer: bytes, together: int = 1) -> Iterator[dict[str, Any]]:
-    """
-    A server for many connections: it answers as soon as this many requests are under way.
-    """
-    state: dict[str, Any] = {"requests": 0, "open": 0}
-    ready = threading.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        state["open"] += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))
-                state["requests"] += 1
-                if state["requests"] >= together:
-                    state["all"].set()
-                await state["all"].wait()
-                writer.write(answer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            state["open"] -= 1
-            writer.close()
-
-    async def main() -> None:
-        state["all"] = asyncio.Event()
-        state["stop"] = asyncio.Event()
-        state["loop"] = asyncio.get_running_loop()
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
-        state["url"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        ready.set()
-        await state["stop"].wait()
-        server.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    ready.wait(PATIENCE)
-    try:
-        yield state
-    finally:
-        state["loop"].call_soon_threadsafe(state["stop"].set)
-        thread.join(PATIENCE)
-
-
-@LOOPS
-@pytest.mark.parametrize(("mode", "calls"), [(ASYNC, 500), (ASYNC_STREAMED, 64)], ids=str)
-@pytest.mark.parametrize("http_client_kwargs", [None, {"verify": False}], ids=["default", "http_client_kwargs"])
-def test_many_calls_at_once(mode: Mode, calls: int, http_client_kwargs) -> None:
-    """The server holds back all answers until all calls have arrived: the pool must have room for them."""
-
-    async def main() -> list[str | None]:
-        replies = await asyncio.gather(*[mode.complete_async(generator) for _ in range(calls)])
-        assert server["open"] == calls
-        return [reply.text for reply in replies]
-
-    with quick_server(hello(mode), together=calls) as server:
-        generator = AIMLAPIChatGenerator(
-            api_base_url=server["url"], max_retries=0, http_client_kwargs=http_client_kwargs
-        )
-        assert asyncio.run(main()) == ["Hello"] * calls
-        assert server["requests"] == calls
-
-
-@LOOPS
-def test_many_streams_of_threads_at_once() -> None:
-    with quick_server(HELLO_STREAM, together=64) as server:
-        generator = AIMLAPIChatGenerator(api_base_url=server["url"], max_retries=0)
-        with closing(generator), ThreadPoolExecutor(64) as pool:
-            replies = list(pool.map(lambda _: MODES[1].complete(generator).text, range(64)))
-        assert replies == ["Hello"] * 64
-
-
-@LOOPS
-@pytest.mark.slow
-@pytest.mark.parametrize(("mode", "calls"), list(zip(MODES, [2500] * 4, strict=True)), ids=str)
-def test_ten_thousand_calls_leak_nothing(mode: Mode, calls: int) -> None:
-    def measure() -> int:
-        gc.collect()
-        return sys.getallocatedblocks()
-
-    async def main() -> int:
-        before = 0
-        for call in range(calls):
-            if call == calls // 5:
-                before = measure()
-            reply = await mode.complete_async(generator) if mode.asynchronous else mode.complete(generator)
-            assert reply.text == "Hello"
-        grown = measure() - before
-        assert len(asyncio.all_tasks()) == 1
-        return grown
-
-    with quick_server(hello(mode)) as server:
-        with closing(AIMLAPIChatGenerator(api_base_url=server["url"])) as generator:
-            grown = asyncio.run(main())
-            assert server["requests"] == calls
-            assert server["open"] <= 1
-    assert threading.active_count() < 20
-    # One object left behind by each call would show twice over.
-    assert grown < calls * 0.4
-
-
-# Secrets
-
-KEY = "sk-0123456789abcdef"
-HEADER = "header-0123456789abcdef"
-INIT_HEADER = "init-header-0123456789abcdef"
-SECRETS = (KEY, HEADER, INIT_HEADER)
-
-
-def assert_discreet(*texts: str) -> None:
-    for text in texts:
-        assert not [secret for secret in SECRETS if secret in text]
-
-
-@contextmanager
-def secretive(*answers: Any, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[tuple[FaultServer, Any]]:
-    monkeypatch.setenv("AIMLAPI_API_KEY", KEY)
-    monkeypatch.setenv("GATEWAY_TOKEN", HEADER)
-    monkeypatch.setenv("OTHER_TOKEN", INIT_HEADER)
-    with serving(
-        *answers,
-        extra_headers={"X-Gateway-Token": Secret.from_env_var("GATEWAY_TOKEN")},
-        generation_kwargs={"extra_headers": {"X-Other-Token": Secret.from_env_var("OTHER_TOKEN")}},
-        max_retries=1,
-        **settings,
-    ) as (server, generator):
-        yield server, generator
-
-
-@ALL_MODES
-def test_secrets_are_not_told(mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        answers = (plain(b"", 503, retry_after_ms="1"), hello(mode))
-        with secretive(*answers, monkeypatch=monkeypatch) as (server, generator):
-            mode.complete(generator)
-            sent = server.requests[1].headers
-            assert (sent["authorization"], sent["x-gateway-token"], sent["x-other-token"]) == (
-                f"Bearer {KEY}",
-                HEADER,
-                INIT_HEADER,
-            )
-            pipeline = Pipeline()
-            pipeline.add_component("llm", generator)
-            assert_discreet(
-                repr(generator),
-                str(generator),
-                repr(generator.client),
-                repr(generator.async_client),
-                json.dumps(generator.to_dict()),
-                pipeline.dumps(),
-                repr(generator._get_telemetry_data()),
-                repr(pipeline),
-            )
-    assert len(caplog.records) > 10
-    assert_discreet(caplog.text)
-
-
-@ALL_MODES
-def test_secrets_that_the_server_repeats_are_hidden(
-    mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    said = f"What are {KEY}, {HEADER} and {INIT_HEADER}?"
-    body = {"message": said, "requestId": "req-1", "statusCode": 401}
-    for answer in (
-        plain(body, 401),
-        plain(said.encode(), 502, content_type="text/plain", retry_after_ms="1"),
-        plain(body),
-        plain(said.encode(), content_type="text/html"),
-        *([(stream_head(), frame(chunk()), frame({"error": body}))] if mode.streamed else []),
-        *([(stream_head(), frame(chunk()), frame("{" + said))] if mode.streamed else []),
-    ):
-        with caplog.at_level(logging.DEBUG), secretive(answer, monkeypatch=monkeypatch) as (_, generator):
-            with pytest.raises(openai.APIError, match=r"What are \*\*\*, \*\*\* and \*\*\*\?") as caught:
-                mode.complete(generator)
-            assert_discreet("".join(traceback.format_exception(caught.value)), repr(caught.value), caplog.text)
-
-
-@ALL_MODES
-def test_secrets_are_in_no_connection_error(
-    mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
-    for answer in ((drop,), (stall,)):
-        with (
-            caplog.at_level(logging.DEBUG),
-            secretive(answer, monkeypatch=monkeypatch, timeout=0.2) as (_, generator),
-            pytest.raises(openai.APIConnectionError) as caught,
-        ):
-            mode.complete(generator)
-        assert_discreet("".join(traceback.format_exception(caught.value)), caplog.text)

@@ -21,7 +21,6 @@ from tests.support.modes import Mode
 from tests.support.replies import HELLO, MODEL, PIXEL, events, frames, message, response
 
 PNG = base64.b64decode(PIXEL)
-DONE = "data: [DONE]\n\n"
 IDS = {"x-inference-id": "inf-1", "x-client-request-id": "mine-1"}
 
 
@@ -35,7 +34,7 @@ def plain(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
     )
 
 
-def sse(*said: Any, end: str = DONE, **headers: str) -> httpx2.Response:
+def sse(*said: Any, end: str = "data: [DONE]\n\n", **headers: str) -> httpx2.Response:
     """A stream of frames, each of them an object or the text of an event."""
     text = "".join(event if isinstance(event, str) else f"data: {json.dumps(event)}\n\n" for event in said)
     return httpx2.Response(
