@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-import httpx
 import httpx2
 import openai
 import pytest
@@ -22,7 +21,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.api import Api, chat_generator
-from tests.support.modes import ASYNC_STREAMED, SYNC_STREAMED, Mode, in_all_modes, streamed_only
+from tests.support.modes import ASYNC_STREAMED, SYNC_STREAMED, Mode, in_all_modes, in_both_clients, streamed_only
 from tests.support.replies import HELLO
 from tests.support.server import (
     DONE,
@@ -47,7 +46,7 @@ BEGUN = (head(content_type="application/json", content_length="999"), b'{"choice
 BEGUN_STREAM = (stream_head(), event(WORD))
 OVERLOADED = {"error": {"message": "Overloaded", "type": "server_error"}}
 SOON = 0.3
-"""A time limit, for servers that never answer."""
+"""A time limit in seconds, for servers that never answer."""
 
 
 # Streams are closed at once
@@ -68,9 +67,6 @@ def broken_callback(mode: Mode, error: BaseException) -> Callable[[Any], Any]:
 
 
 OPEN_STREAM = (stream_head(), event(WORD), event(WORD), stall)
-CLIENTS = pytest.mark.parametrize(
-    "http_client_kwargs", [None, {"limits": httpx.Limits()}], ids=["httpx2", "legacy httpx"]
-)
 
 
 def assert_disconnects(mode: Mode, server: FaultServer, call: Callable[[], Any], expected: type[BaseException]) -> None:
@@ -97,7 +93,7 @@ def assert_disconnects(mode: Mode, server: FaultServer, call: Callable[[], Any],
 
 
 @streamed_only
-@CLIENTS
+@in_both_clients
 @pytest.mark.parametrize("error", [ValueError("a bug"), Interrupted()], ids=["exception", "interrupt"])
 def test_callback_that_raises_ends_the_stream(mode: Mode, error: BaseException, http_client_kwargs) -> None:
     with serving(OPEN_STREAM, http_client_kwargs=http_client_kwargs) as (server, generator):
@@ -107,7 +103,7 @@ def test_callback_that_raises_ends_the_stream(mode: Mode, error: BaseException, 
 
 
 @streamed_only
-@CLIENTS
+@in_both_clients
 @pytest.mark.parametrize("bad", [event(OVERLOADED), event("{"), event("[]")], ids=["error", "malformed", "no object"])
 def test_bad_frame_ends_the_stream(mode: Mode, bad: bytes, http_client_kwargs) -> None:
     answer = (stream_head(), event(WORD), bad, stall)
@@ -116,7 +112,7 @@ def test_bad_frame_ends_the_stream(mode: Mode, bad: bytes, http_client_kwargs) -
         assert_disconnects(mode, server, lambda: run(generator), openai.APIError)
 
 
-@CLIENTS
+@in_both_clients
 @pytest.mark.parametrize("place", ["callback", "stream", "headers", "body"])
 def test_cancellation_ends_the_call(place: str, http_client_kwargs) -> None:
     waiting = threading.Event()
@@ -172,7 +168,7 @@ def traced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setattr(kind, "create", lambda self, create=create, **kwargs: create(self, **kwargs))
 
 
-@CLIENTS
+@in_both_clients
 @pytest.mark.usefixtures("traced")
 def test_streams_share_a_connection(http_client_kwargs) -> None:
     with serving(STREAMED_HELLO, http_client_kwargs=http_client_kwargs) as (server, generator):
@@ -181,7 +177,7 @@ def test_streams_share_a_connection(http_client_kwargs) -> None:
         assert (len(server.requests), server.connections) == (20, 1)
 
 
-@CLIENTS
+@in_both_clients
 @pytest.mark.usefixtures("traced")
 def test_asynchronous_streams_share_a_connection(http_client_kwargs) -> None:
     async def main() -> None:
@@ -201,7 +197,7 @@ def tls() -> ssl.SSLContext:
 
 
 @streamed_only
-@CLIENTS
+@in_both_clients
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize(
     "rest",
@@ -232,7 +228,7 @@ def test_server_that_goes_on_after_done_holds_nothing_back(
 
 @in_all_modes
 @pytest.mark.parametrize("end", [drop, reset], ids=["cut", "reset"])
-@CLIENTS
+@in_both_clients
 def test_secure_reply_that_is_cut(mode: Mode, end: Any, http_client_kwargs, tls: ssl.SSLContext) -> None:
     begun = BEGUN_STREAM if mode.streamed else BEGUN
     settings = {**(http_client_kwargs or {}), "verify": False}
@@ -263,7 +259,7 @@ def test_secure_reply_that_is_garbled(mode: Mode, tls: ssl.SSLContext) -> None:
 
 
 @streamed_only
-@CLIENTS
+@in_both_clients
 @pytest.mark.parametrize(
     "answer",
     [

@@ -2,12 +2,13 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The four ways to make one call."""
+"""The four ways to make one call, and the two families of HTTP clients to make it with."""
 
 import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
+import httpx
 import pytest
 from haystack.dataclasses import ChatMessage, StreamingChunk
 
@@ -75,3 +76,9 @@ in_all_modes = pytest.mark.parametrize("mode", MODES, ids=str)
 plain_only = pytest.mark.parametrize("mode", PLAIN, ids=str)
 streamed_only = pytest.mark.parametrize("mode", STREAMED, ids=str)
 async_only = pytest.mark.parametrize("mode", [ASYNC, ASYNC_STREAMED], ids=str)
+in_both_clients = pytest.mark.parametrize(
+    # Objects of httpx among the settings ask for a client of httpx.
+    "http_client_kwargs",
+    [None, {"limits": httpx.Limits()}],
+    ids=["httpx2", "httpx"],
+)

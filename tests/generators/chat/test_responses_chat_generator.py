@@ -7,7 +7,6 @@ import logging
 import pickle
 from typing import Any
 
-import httpx
 import openai
 import pytest
 import yaml
@@ -30,7 +29,7 @@ from haystack_integrations.components.generators.aimlapi import (
     AIMLAPIResponsesChatGenerator,
 )
 from tests.support.api import Api, responses_generator
-from tests.support.modes import MODES, Mode, in_all_modes, plain_only
+from tests.support.modes import MODES, Mode, in_all_modes, in_both_clients, plain_only
 from tests.support.recordings import Recording
 
 MODULE = "haystack_integrations.components.generators.aimlapi.chat.responses_chat_generator"
@@ -57,16 +56,14 @@ WEATHER = Tool("weather", "The weather in a city.", CITY, get_weather)
 # Recordings
 
 
-@pytest.fixture(params=[{}, {"http_client_kwargs": {"limits": httpx.Limits()}}], ids=["httpx2", "httpx"])
-def transport(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return request.param
-
-
+@in_both_clients
 @plain_only
-async def test_a_recorded_response_becomes_a_reply(mode: Mode, transport: dict[str, Any], playback: Any) -> None:
+async def test_a_recorded_response_becomes_a_reply(mode: Mode, http_client_kwargs: Any, playback: Any) -> None:
     recorded = playback("responses_chat").exchanges[0]["response"]["json"]
 
-    result = await mode.call(AIMLAPIResponsesChatGenerator(**transport), "What is the capital of France?")
+    result = await mode.call(
+        AIMLAPIResponsesChatGenerator(http_client_kwargs=http_client_kwargs), "What is the capital of France?"
+    )
 
     told = {name: value for name, value in recorded.items() if value or value == 0}
     for name in ("output", "output_text", "meta"):
@@ -82,14 +79,15 @@ async def test_a_recorded_response_becomes_a_reply(mode: Mode, transport: dict[s
     assert result == {"replies": [ChatMessage.from_assistant("The capital of France is Paris.", meta=meta)]}
 
 
+@in_both_clients
 @plain_only
-async def test_a_recorded_stream_becomes_a_reply_and_chunks(
-    mode: Mode, transport: dict[str, Any], playback: Any
-) -> None:
+async def test_a_recorded_stream_becomes_a_reply_and_chunks(mode: Mode, http_client_kwargs: Any, playback: Any) -> None:
     recorded = playback("responses_stream").exchanges[0]
     question = recorded["request"]["body"]["input"][0]["content"][0]["text"]
     chunks: list[StreamingChunk] = []
-    component = AIMLAPIResponsesChatGenerator(model="openai/gpt-5-5", generation_kwargs=LOW, **transport)
+    component = AIMLAPIResponsesChatGenerator(
+        model="openai/gpt-5-5", generation_kwargs=LOW, http_client_kwargs=http_client_kwargs
+    )
 
     reply = (await mode.call(component, question, streaming_callback=chunks.append))["replies"][0]
 
@@ -107,11 +105,12 @@ async def test_a_recorded_stream_becomes_a_reply_and_chunks(
     assert reply.meta["usage"]["total_tokens"] == 123
 
 
+@in_both_clients
 @in_all_modes
-async def test_an_agent_sends_encrypted_reasoning_back(mode: Mode, transport: dict[str, Any], playback: Any) -> None:
+async def test_an_agent_sends_encrypted_reasoning_back(mode: Mode, http_client_kwargs: Any, playback: Any) -> None:
     """The recorded second request holds the encrypted reasoning of the first reply."""
     playback("responses_tools_stream" if mode.streamed else "responses_tools")
-    component = AIMLAPIResponsesChatGenerator(generation_kwargs=LOW, **transport)
+    component = AIMLAPIResponsesChatGenerator(generation_kwargs=LOW, http_client_kwargs=http_client_kwargs)
     agent = Agent(chat_generator=component, tools=[WEATHER])
 
     result = await mode.call(agent, [ChatMessage.from_user("What is the weather in Paris?")])
@@ -123,10 +122,13 @@ async def test_an_agent_sends_encrypted_reasoning_back(mode: Mode, transport: di
     assert result["token_usage"]["total_tokens"] == 102 + 143
 
 
+@in_both_clients
 @plain_only
-async def test_structured_output_comes_as_text(mode: Mode, transport: dict[str, Any], playback: Any) -> None:
+async def test_structured_output_comes_as_text(mode: Mode, http_client_kwargs: Any, playback: Any) -> None:
     playback("responses_structured")
-    component = AIMLAPIResponsesChatGenerator(generation_kwargs={"text_format": Person}, **transport)
+    component = AIMLAPIResponsesChatGenerator(
+        generation_kwargs={"text_format": Person}, http_client_kwargs=http_client_kwargs
+    )
 
     reply = (await mode.call(component, "Who discovered radium?"))["replies"][0]
 
