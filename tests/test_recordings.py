@@ -90,9 +90,7 @@ CHATS = {
             ChatMessage.from_system("Answer in one sentence, for a child of six."),
             ChatMessage.from_user("What is a rainbow?"),
         ],
-        [
-            "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.",
-        ],
+        ["A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky."],
     ),
 }
 DIALECTS = [*names("dialect_*"), *names("stream_*")]

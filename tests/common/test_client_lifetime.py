@@ -211,10 +211,7 @@ def test_call_of_another_loop_survives_close_async(mode: Mode, http_client_kwarg
         return reply.text
 
     answer = (begun, wait, whole[len(begun) :])
-    with (
-        serving(answer, http_client_kwargs=http_client_kwargs) as (server, generator),
-        ThreadPoolExecutor(1) as pool,
-    ):
+    with serving(answer, http_client_kwargs=http_client_kwargs) as (server, generator), ThreadPoolExecutor(1) as pool:
         call = pool.submit(lambda: asyncio.run(other()))
         assert server.received(1)
         asyncio.run(close())

@@ -230,14 +230,7 @@ ANSWERED_FAULTS = [
         re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
         {"timeout": SOON},
     ),
-    Fault(
-        "cut",
-        (*BEGUN, drop),
-        1,
-        openai.APIConnectionError,
-        CUT_PLAIN,
-        streamed=((*BEGUN_STREAM, drop), CUT_STREAM),
-    ),
+    Fault("cut", (*BEGUN, drop), 1, openai.APIConnectionError, CUT_PLAIN, streamed=((*BEGUN_STREAM, drop), CUT_STREAM)),
     Fault(
         "stalled",
         (*BEGUN, stall),
@@ -348,13 +341,7 @@ def unreachable() -> tuple[socket.socket, str]:
 
 
 UNCONNECTED = [
-    Fault(
-        "nobody listens",
-        (),
-        3,
-        openai.APIConnectionError,
-        re.compile(rf"Connection error\. .+ {re.escape(CALL)}"),
-    ),
+    Fault("nobody listens", (), 3, openai.APIConnectionError, re.compile(rf"Connection error\. .+ {re.escape(CALL)}")),
     Fault(
         "connect timeout",
         (),
@@ -404,11 +391,7 @@ def test_call_survives_passing_fault(fault: Fault, mode: Mode) -> None:
 
 @in_all_modes
 def test_retries_wait_as_the_server_asks(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
-    answers = (
-        whole(b"", 429, retry_after_ms="2"),
-        whole(b"", 503, retry_after="0.004"),
-        whole(b"", 500),
-    )
+    answers = (whole(b"", 429, retry_after_ms="2"), whole(b"", 503, retry_after="0.004"), whole(b"", 500))
     with caplog.at_level(logging.INFO, "openai"), serving(*answers, hello(mode)) as (_, generator):
         assert mode.complete(generator).text == "Hello"
     waits = [float(wait) for wait in re.findall(r"Retrying request .*?in ([\d.]+) seconds", caplog.text)]

@@ -51,10 +51,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
     "image_google": {
         "images": [
-            {
-                "mime_type": "image/png",
-                "prompt": "A sleek black cat lies on a red velvet sofa in soft evening light.",
-            }
+            {"mime_type": "image/png", "prompt": "A sleek black cat lies on a red velvet sofa in soft evening light."}
         ],
         "cost": {"tokens_used": 126000},
     },
@@ -190,10 +187,7 @@ async def test_meta_holds_all_that_is_no_image(mode: Mode) -> None:
         "meta": {
             "model": "dated-model",
             "unheard_of": {"x": 1},
-            "images": [
-                {"url": f"{CDN}1.png", "seed": 1, "revised_prompt": "One."},
-                {"url": f"{CDN}2.png", "seed": 0},
-            ],
+            "images": [{"url": f"{CDN}1.png", "seed": 1, "revised_prompt": "One."}, {"url": f"{CDN}2.png", "seed": 0}],
             "cost": {"credits_used": 7},
             "inference_id": "inf-1",
             "client_request_id": "mine-1",
@@ -471,10 +465,7 @@ async def test_a_page_in_place_of_a_reply_is_an_error(mode: Mode) -> None:
 
 @plain_only
 async def test_a_warning_counts_the_images_that_were_refused(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
-    body = {
-        "images": [{"url": f"{CDN}{n}.png"} for n in range(3)] + [{}],
-        "has_nsfw_concepts": [True, False, False],
-    }
+    body = {"images": [{"url": f"{CDN}{n}.png"} for n in range(3)] + [{}], "has_nsfw_concepts": [True, False, False]}
     result = await mode.call(image_generator(Api(body)), PROMPT, response_format="url")
     assert result["images"] == [f"{CDN}1.png", f"{CDN}2.png"]
     assert result["meta"]["has_nsfw_concepts"] == [True, False, False]

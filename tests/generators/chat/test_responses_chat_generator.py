@@ -14,10 +14,7 @@ from haystack import Pipeline
 from haystack.components.agents import Agent
 from haystack.components.builders import ChatPromptBuilder, PromptBuilder
 from haystack.components.generators.utils import print_streaming_chunk
-from haystack.dataclasses import (
-    ChatMessage,
-    StreamingChunk,
-)
+from haystack.dataclasses import ChatMessage, StreamingChunk
 from haystack.tools import Tool, Toolset
 from haystack.utils import Secret
 from pydantic import BaseModel

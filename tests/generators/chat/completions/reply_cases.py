@@ -68,6 +68,12 @@ class Case:
         return {"role": "assistant", "name": None, "content": self.content, "meta": meta}
 
 
+def told(message: Any, deltas: list[Any], *expected: Any, finish_reason: str = "stop", **more: Any) -> Case:
+    """A case whose frames hold nothing but these deltas, and the finish reason in the end."""
+    frames = [*map(frame, deltas), end(finish_reason)]
+    return Case(completion(message, finish_reason), frames, *expected, **more)
+
+
 def details(*items: Any) -> dict[str, Any]:
     return {"reasoning_details": list(items)}
 
@@ -80,136 +86,110 @@ SEALED = {"type": "reasoning.encrypted", "data": "EjQK", "format": "google-gemin
 SUMMARY = {"type": "reasoning.summary", "summary": "In short.", "id": "rs-1", "index": 1}
 
 REASONING = {
-    "reasoning_content": Case(
-        completion({"content": "4", "reasoning_content": "2+2"}),
-        [
-            frame({"reasoning_content": "2", "content": None}),
-            frame({"reasoning_content": "+2"}),
-            frame({"content": "4"}),
-            end(),
-        ],
+    "reasoning_content": told(
+        {"content": "4", "reasoning_content": "2+2"},
+        [{"reasoning_content": "2", "content": None}, {"reasoning_content": "+2"}, {"content": "4"}],
         [thought("2+2", reasoning_content="2+2"), text("4")],
     ),
-    "reasoning": Case(
-        completion({"content": "4", "reasoning": "2+2"}),
-        [frame({"reasoning": "2"}), frame({"reasoning": "+2", "content": "4"}), end()],
+    "reasoning": told(
+        {"content": "4", "reasoning": "2+2"},
+        [{"reasoning": "2"}, {"reasoning": "+2", "content": "4"}],
         [thought("2+2", reasoning="2+2"), text("4")],
     ),
-    "the same piece twice": Case(
-        completion({"content": "4", "reasoning": "haha"}),
-        [frame({"reasoning": "ha"}), frame({"reasoning": "ha"}), frame({"content": "4"}), end()],
+    "the same piece twice": told(
+        {"content": "4", "reasoning": "haha"},
+        [{"reasoning": "ha"}, {"reasoning": "ha"}, {"content": "4"}],
         [thought("haha", reasoning="haha"), text("4")],
     ),
-    "reasoning with details": Case(
-        completion({"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))}),
+    "reasoning with details": told(
+        {"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))},
         [
-            frame({"reasoning": "2", **details(step("2"))}),
-            frame({"reasoning": "+2", **details(step("+2"))}),
-            frame(details({"type": "reasoning.text", "signature": "sig", "index": 0, "format": "unknown"})),
-            frame({"content": "4"}),
-            end(),
+            {"reasoning": "2", **details(step("2"))},
+            {"reasoning": "+2", **details(step("+2"))},
+            details({"type": "reasoning.text", "signature": "sig", "index": 0, "format": "unknown"}),
+            {"content": "4"},
         ],
         [thought("2+2", reasoning="2+2", **details(step("2+2", signature="sig"))), text("4")],
     ),
-    "details alone": Case(
-        completion({"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)}),
+    "details alone": told(
+        {"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)},
         [
-            frame(details({"type": "reasoning.text", "text": None, "format": "unknown", "index": 0, "id": None})),
-            frame(details(step("2"))),
-            frame(details(step("+2", format=None), {**SUMMARY, "summary": "In "})),
-            frame(details({"type": "reasoning.summary", "summary": "short.", "index": 1})),
-            frame({"content": "4"}),
-            end(),
+            details({"type": "reasoning.text", "text": None, "format": "unknown", "index": 0, "id": None}),
+            details(step("2")),
+            details(step("+2", format=None), {**SUMMARY, "summary": "In "}),
+            details({"type": "reasoning.summary", "summary": "short.", "index": 1}),
+            {"content": "4"},
         ],
         [thought("2+2In short.", **details(step("2+2", id=None), SUMMARY)), text("4")],
     ),
-    "details that differ": Case(
-        completion(
-            {"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")}
-        ),
-        [
-            frame(details(step("2", id="a"), {**SEALED, "id": "b"})),
-            frame(details({**SEALED, "data": "x"}, "odd")),
-            frame({"content": "4"}),
-            end(),
-        ],
+    "details that differ": told(
+        {"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")},
+        [details(step("2", id="a"), {**SEALED, "id": "b"}), details({**SEALED, "data": "x"}, "odd"), {"content": "4"}],
         [thought("2", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")), text("4")],
     ),
-    "encrypted alone": Case(
-        completion({"content": "4", "reasoning": None, **details(SEALED)}),
-        [frame({"content": "4", "reasoning": None, **details(SEALED)}), end()],
+    "encrypted alone": told(
+        {"content": "4", "reasoning": None, **details(SEALED)},
+        [{"content": "4", "reasoning": None, **details(SEALED)}],
         [thought("", **details(SEALED)), text("4")],
     ),
-    "think tags": Case(
-        completion({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"}),
-        [frame({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}), frame({"content": " </think>"}), end()],
+    "think tags": told(
+        {"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"},
+        [{"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}, {"content": " </think>"}],
         [thought("2+2 < 5"), text("4 <think> </think>")],
     ),
-    "unclosed think tag": Case(
-        completion({"content": " <think>2+2 </th"}, "length"),
-        [frame({"content": " <think>2+2 </th"}), end("length")],
+    "unclosed think tag": told(
+        {"content": " <think>2+2 </th"},
+        [{"content": " <think>2+2 </th"}],
         [thought("2+2 </th")],
         {"finish_reason": "length"},
+        finish_reason="length",
     ),
-    "a start that is no think tag": Case(
-        completion({"content": " <thin"}), [frame({"content": " <thin"}), end()], [text(" <thin")]
-    ),
-    "empty think tags": Case(
-        completion({"content": "<think>\n\n</think>\n\n4"}),
-        [
-            frame({"content": "<think>"}),
-            frame({"content": "\n\n"}),
-            frame({"content": "</think>\n\n"}),
-            frame({"content": "4"}),
-            end(),
-        ],
+    "a start that is no think tag": told({"content": " <thin"}, [{"content": " <thin"}], [text(" <thin")]),
+    "empty think tags": told(
+        {"content": "<think>\n\n</think>\n\n4"},
+        [{"content": "<think>"}, {"content": "\n\n"}, {"content": "</think>\n\n"}, {"content": "4"}],
         [text("4")],
     ),
-    "nothing": Case(
-        completion({"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []}),
-        [frame({"content": "4", "reasoning_content": "", "reasoning": None, "reasoning_details": []}), end()],
+    "nothing": told(
+        {"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []},
+        [{"content": "4", "reasoning_content": "", "reasoning": None, "reasoning_details": []}],
         [text("4")],
     ),
-    "white space": Case(
-        completion({"content": "4", "reasoning_content": "\n"}),
-        [frame({"reasoning_content": "\n"}), frame({"content": "4"}), end()],
+    "white space": told(
+        {"content": "4", "reasoning_content": "\n"},
+        [{"reasoning_content": "\n"}, {"content": "4"}],
         [text("4")],
         {"reasoning_content": "\n"},
         live="\n",
     ),
-    "both flat fields": Case(
-        completion({"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"}),
+    "both flat fields": told(
+        {"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"},
         [
-            frame({"reasoning": "2+", "reasoning_content": "2+"}),
-            frame({"reasoning": "2", "reasoning_content": "2"}),
-            frame({"content": "4"}),
-            end(),
+            {"reasoning": "2+", "reasoning_content": "2+"},
+            {"reasoning": "2", "reasoning_content": "2"},
+            {"content": "4"},
         ],
         [thought("2+2", reasoning_content="2+2", reasoning="2+2"), text("4")],
     ),
-    "details before flat": Case(
-        completion({"content": "4", "reasoning": "2+2", **details(SUMMARY)}),
-        [frame({**details(SUMMARY), "reasoning": "2+2"}), frame({"content": "4"}), end()],
+    "details before flat": told(
+        {"content": "4", "reasoning": "2+2", **details(SUMMARY)},
+        [{**details(SUMMARY), "reasoning": "2+2"}, {"content": "4"}],
         [thought("2+2", reasoning="2+2", **details(SUMMARY)), text("4")],
     ),
-    "think tags beside a field": Case(
-        completion({"content": "<think>2+2</think>4", "reasoning_content": "2+2"}),
-        [
-            frame({"content": "<think>2+", "reasoning_content": "2+"}),
-            frame({"content": "2</think>4", "reasoning_content": "2"}),
-            end(),
-        ],
+    "think tags beside a field": told(
+        {"content": "<think>2+2</think>4", "reasoning_content": "2+2"},
+        [{"content": "<think>2+", "reasoning_content": "2+"}, {"content": "2</think>4", "reasoning_content": "2"}],
         [thought("2+2", reasoning_content="2+2"), text("4")],
     ),
-    "think tags beside a field that says something else": Case(
-        completion({"content": "<think>B</think>4", "reasoning": "A"}),
-        [frame({"reasoning": "A"}), frame({"content": "<think>B</think>4"}), end()],
+    "think tags beside a field that says something else": told(
+        {"content": "<think>B</think>4", "reasoning": "A"},
+        [{"reasoning": "A"}, {"content": "<think>B</think>4"}],
         [thought("A\n\nB", reasoning="A"), text("4")],
         live="A",
     ),
-    "of other types": Case(
-        completion({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}),
-        [frame({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}), end()],
+    "of other types": told(
+        {"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}},
+        [{"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}],
         [text("4")],
         {"reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}},
     ),
@@ -286,9 +266,7 @@ TOOL_CALLS = {
     ),
     "index shared without ids": calls_case(
         [fragment(name="weather", arguments=PARIS), fragment(name="time", arguments={}), fragment(name="zone")],
-        [
-            [fragment(0, "", "weather", PARIS), fragment(0, "", "time", {}), fragment(0, "", "zone", "")],
-        ],
+        [[fragment(0, "", "weather", PARIS), fragment(0, "", "time", {}), fragment(0, "", "zone", "")]],
         [call("call-c-1-0", arguments={"city": "Paris"}), call("call-c-1-1", "time"), call("call-c-1-2", "zone")],
     ),
     "id shared under different indexes": calls_case(
@@ -308,9 +286,7 @@ TOOL_CALLS = {
         TWO_CALLS_CONTENT,
     ),
     "index that changes": calls_case(
-        TWO_CALLS[:1],
-        [[fragment(0, "a", "weather", "")], [fragment(1, "a", arguments=PARIS)]],
-        TWO_CALLS_CONTENT[:1],
+        TWO_CALLS[:1], [[fragment(0, "a", "weather", "")], [fragment(1, "a", arguments=PARIS)]], TWO_CALLS_CONTENT[:1]
     ),
     "id, index and name of another type": calls_case(
         [fragment(id_=["a"], name={"b": "c"}, arguments="{}")],
@@ -492,65 +468,51 @@ OTHERS = {
         [text("4")],
         {"usage": None},
     ),
-    "refusal": Case(
-        completion({"content": None, "refusal": "I won't, won't."}),
-        [frame({"refusal": "I "}), frame({"refusal": "won't, "}), frame({"refusal": "won't."}), end()],
+    "refusal": told(
+        {"content": None, "refusal": "I won't, won't."},
+        [{"refusal": "I "}, {"refusal": "won't, "}, {"refusal": "won't."}],
         [],
         {"refusal": "I won't, won't.", "finish_reason": "content_filter", "native_finish_reason": "stop"},
     ),
-    "images": Case(
-        completion(
-            {
-                "content": "",
-                "images": [PICTURE, REMOTE, PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}],
-            }
-        ),
-        [
-            frame({"images": [PICTURE, REMOTE]}),
-            frame({"images": [PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
-            end(),
-        ],
+    "images": told(
+        {"content": "", "images": [PICTURE, REMOTE, PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}]},
+        [{"images": [PICTURE, REMOTE]}, {"images": [PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}]}],
         [image(index=0), image()],
         {"images": [REMOTE, {"url": "data:image/png;base64,%"}]},
     ),
-    "images told again": Case(
-        completion({"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]}),
+    "images told again": told(
+        {"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]},
         [
-            frame({"images": [{"image_url": PICTURE["image_url"]["url"]}]}),
-            frame({"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]}),
-            end(),
+            {"images": [{"image_url": PICTURE["image_url"]["url"]}]},
+            {"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]},
         ],
         [text("4"), image()],
     ),
-    "content in parts": Case(
-        completion(
-            {
-                "content": [
-                    {"type": "text", "text": "2+2"},
-                    {"type": "text", "text": "=4", "cited": [1]},
-                    PICTURE,
-                    REMOTE,
-                    "!",
-                    {"type": "x", "text": "y"},
-                ]
-            }
-        ),
+    "content in parts": told(
+        {
+            "content": [
+                {"type": "text", "text": "2+2"},
+                {"type": "text", "text": "=4", "cited": [1]},
+                PICTURE,
+                REMOTE,
+                "!",
+                {"type": "x", "text": "y"},
+            ]
+        },
         [
-            frame({"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]}),
-            frame({"content": [PICTURE, REMOTE, "!"]}),
-            frame({"content": {"type": "x", "text": "y"}}),
-            end(),
+            {"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]},
+            {"content": [PICTURE, REMOTE, "!"]},
+            {"content": {"type": "x", "text": "y"}},
         ],
         [text("2+2=4!"), image(index=0)],
         {"content": [{"cited": [1]}, {"type": "x", "text": "y"}], "images": [REMOTE]},
     ),
-    "audio": Case(
-        completion({"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}}),
+    "audio": told(
+        {"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
         [
-            frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
-            frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
-            frame({"audio": {"expires_at": 9, "data": None}}),
-            end(),
+            {"audio": {"id": "au", "data": "AA", "transcript": "ha"}},
+            {"audio": {"id": "au", "data": "AA", "transcript": "ha"}},
+            {"audio": {"expires_at": 9, "data": None}},
         ],
         [],
         {"audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
@@ -714,24 +676,17 @@ OTHERS = {
         [text("44"), image(index=0)],
         {"annotations": [1]},
     ),
-    "message that is no object": Case(completion("4"), [frame("4"), end()], [], {"message": "4"}),
+    "message that is no object": told("4", ["4"], [], {"message": "4"}),
     "fields of other types": Case(
         completion({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
         [frame({"content": 4, "audio": "AA", "citations": {"a": 1}}), end(usage="many"), {"choices": ["odd"]}],
         [],
         {"content": [4], "audio": "AA", "citations": {"a": 1}, "usage": "many"},
     ),
-    "half of a surrogate pair": Case(
-        completion({"content": "4 \ud83d"}),
-        [frame({"content": "4"}), frame({"content": " \ud83d"}), end()],
-        [text("4 \ud83d")],
+    "half of a surrogate pair": told(
+        {"content": "4 \ud83d"}, [{"content": "4"}, {"content": " \ud83d"}], [text("4 \ud83d")]
     ),
-    "deep": Case(
-        completion({"content": "4", "deep": DEEP}),
-        [frame({"content": "4", "deep": DEEP}), end()],
-        [text("4")],
-        {"deep": DEEP},
-    ),
+    "deep": told({"content": "4", "deep": DEEP}, [{"content": "4", "deep": DEEP}], [text("4")], {"deep": DEEP}),
     "data after the end": Case(
         completion({"content": "4"}),
         [frame({"content": "4"}), end(), "data: [DONE]\n\n", frame({"content": "2"})],

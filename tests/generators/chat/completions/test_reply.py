@@ -25,8 +25,7 @@ WEATHER = Tool("weather", "The weather.", {"type": "object", "properties": {}}, 
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"),
-    [(name, mode) for name, case in CASES.items() for mode in MODES if case.body or mode.streamed],
+    ("name", "mode"), [(name, mode) for name, case in CASES.items() for mode in MODES if case.body or mode.streamed]
 )
 async def test_reply(name: str, mode: Mode) -> None:
     case = CASES[name]

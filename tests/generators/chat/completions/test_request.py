@@ -221,9 +221,7 @@ async def test_headers_are_laid_over_each_other(
 ) -> None:
     api = Api()
     component = chat_generator(
-        api,
-        extra_headers=init,
-        generation_kwargs={"extra_headers": init_parameters} if init_parameters else None,
+        api, extra_headers=init, generation_kwargs={"extra_headers": init_parameters} if init_parameters else None
     )
     # Secrets are resolved when sending.
     monkeypatch.setenv("HEADER", "from the environment")
@@ -275,8 +273,7 @@ async def test_tools_of_run_replace_those_of_init(mode: Mode, init: Any, run: An
 
 @in_all_modes
 @pytest.mark.parametrize(
-    "tools",
-    [[tool("a"), tool("a")], [tool("a"), Toolset([tool("a")])], [Toolset([tool("a")]), Toolset([tool("a")])]],
+    "tools", [[tool("a"), tool("a")], [tool("a"), Toolset([tool("a")])], [Toolset([tool("a")]), Toolset([tool("a")])]]
 )
 async def test_tools_of_one_name_are_refused(mode: Mode, tools: Any) -> None:
     api = Api()

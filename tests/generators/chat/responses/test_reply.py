@@ -7,9 +7,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from haystack.dataclasses import (
-    ReasoningContent,
-)
+from haystack.dataclasses import ReasoningContent
 
 from tests.support.api import Api, responses_sse
 from tests.support.asking import ask_responses
@@ -92,11 +90,7 @@ async def test_cost_may_come_in_headers(mode: Mode) -> None:
     [
         (response(message("Hi")), "stop", None),
         (response(function_call()), "tool_calls", None),
-        (
-            response({**message(""), "content": [{"type": "refusal", "refusal": "No."}]}),
-            "content_filter",
-            "refusal",
-        ),
+        (response({**message(""), "content": [{"type": "refusal", "refusal": "No."}]}), "content_filter", "refusal"),
         *(
             (response(message("H"), status="incomplete", incomplete_details={"reason": raw}), mapped, native)
             for raw, mapped, native in [
@@ -248,10 +242,7 @@ async def test_a_response_that_goes_on_elsewhere_is_a_reply(mode: Mode) -> None:
     ("body", "told"),
     [
         ({"error": {"message": "Bad luck.", "code": "x"}}, "Bad luck."),
-        (
-            {"message": "Out of luck.", "statusCode": 400, "requestId": "req-1", "path": "/", "timestamp": ""},
-            "req-1",
-        ),
+        ({"message": "Out of luck.", "statusCode": 400, "requestId": "req-1", "path": "/", "timestamp": ""}, "req-1"),
         (response(status="failed", error={"message": "Bad luck."}), "Bad luck."),
         ("<html>Bad luck.</html>", "Bad luck."),
         ([], "error"),

@@ -279,11 +279,7 @@ async def test_inputs_are_sent_in_the_form_of_the_endpoint(mode: Mode) -> None:
             "role": "user",
             "content": [
                 {"type": "input_text", "text": "Look:"},
-                {
-                    "type": "input_image",
-                    "image_url": f"data:image/png;base64,{CHART.base64_image}",
-                    "detail": "low",
-                },
+                {"type": "input_image", "image_url": f"data:image/png;base64,{CHART.base64_image}", "detail": "low"},
                 {"type": "input_image", "image_url": "data:image/jpeg;base64,iVBO"},
                 {"type": "input_file", "filename": "a.txt", "file_data": f"data:text/x;base64,{pdf}"},
                 {"type": "input_file", "filename": "file", "file_data": f"data:application/pdf;base64,{pdf}"},

@@ -9,9 +9,7 @@ import httpx2
 import openai
 import pytest
 from haystack.components.generators.utils import print_streaming_chunk
-from haystack.dataclasses import (
-    StreamingChunk,
-)
+from haystack.dataclasses import StreamingChunk
 
 from tests.support.api import Api, responses_generator, responses_sse
 from tests.support.asking import ask_responses
