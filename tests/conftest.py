@@ -2,7 +2,10 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+import gc
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 
 # Haystack reads this once, when it is imported.
@@ -11,7 +14,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 import pytest
 import respx
 
-from tests.recording import Recording
+from tests.support.recordings import Recording
 
 LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
 
@@ -42,6 +45,23 @@ def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     live = request.node.get_closest_marker("integration") or request.config.getoption("--record")
     monkeypatch.setenv("AIMLAPI_API_KEY", LIVE_KEY if live and LIVE_KEY else "test-key")
     monkeypatch.setenv("HAYSTACK_DESERIALIZATION_ALLOWLIST", "tests,test_*")
+
+
+@pytest.fixture(autouse=True)
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for half a second before a call is tried again."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+
+
+@pytest.fixture
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing is logged as an error, and nothing left for the garbage collector to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()  # What earlier tests have left.
+    yield
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.fixture

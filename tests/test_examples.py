@@ -9,7 +9,6 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,9 +17,10 @@ import pytest
 import respx
 
 from examples.stand_in import StandIn
-from tests.recording import respond
+from tests.support.recordings import respond
 
 ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 REPLAY = "(A replay of prepared answers. Set AIMLAPI_API_KEY to ask the real API: https://aimlapi.com/app/keys)\n\n"
 OUTPUT = {
     "chat.py": "The capital of France is Paris.\n",
@@ -85,40 +85,59 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?", README, re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture
-def run_example(tmp_path: Path) -> Callable[..., str]:
-    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
-    del environment["AIMLAPI_API_KEY"]
+# All examples in one process, as importing Haystack takes longer than any of them, each with a stand-in of its own.
+RUN_ALL = """
+import os, runpy, sys
+for path in sys.argv[1:]:
+    sys.argv = [path]
+    sys.modules.pop("stand_in", None)
+    os.environ.pop("AIMLAPI_API_KEY", None)
+    sys.path[0] = os.path.dirname(path)
+    runpy.run_path(path, run_name="__main__")
+    print(end="\\0")
+"""
 
-    def run(name: str, *args: str) -> str:
-        command = [sys.executable, str(ROOT / "examples" / name), *args]
-        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.replace(f"{tmp_path}{os.sep}", "")
 
-    return run
+def run(folder: Path, *command: str) -> str:
+    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(folder), "TEMP": str(folder)}
+    environment.pop("AIMLAPI_API_KEY", None)
+    command = (sys.executable, *command)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.replace(f"{folder}{os.sep}", "")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where examples write their files."""
+    return tmp_path_factory.mktemp("examples")
+
+
+@pytest.fixture(scope="module")
+def printed(folder: Path) -> dict[str, str]:
+    outputs = run(folder, "-c", RUN_ALL, *(str(EXAMPLES / name) for name in OUTPUT)).split("\0")
+    return dict(zip(OUTPUT, outputs, strict=False))
 
 
 @pytest.mark.parametrize("name", OUTPUT)
-def test_example(name: str, run_example: Callable[..., str]) -> None:
-    assert run_example(name) == REPLAY + OUTPUT[name]
+def test_example_prints_what_it_should(name: str, printed: dict[str, str]) -> None:
+    assert printed[name] == REPLAY + OUTPUT[name]
 
 
-def test_image_example_writes_an_image(run_example: Callable[..., str], tmp_path: Path) -> None:
-    run_example("image.py")
-    assert (tmp_path / "aimlapi-cat.png").read_bytes().startswith(b"\x89PNG")
+def test_image_example_writes_an_image(printed: dict[str, str], folder: Path) -> None:
+    assert (folder / "aimlapi-cat.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_example_is_run() -> None:
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {*OUTPUT, "stand_in.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*OUTPUT, "stand_in.py"}
 
 
-def test_quickstart_says_that_it_does_not_know_another_question(run_example: Callable[..., str]) -> None:
-    assert "no recording of that question" in run_example("quickstart.py", "How", "are", "you?")
+def test_quickstart_says_that_it_does_not_know_another_question(tmp_path: Path) -> None:
+    assert "no recording of that question" in run(tmp_path, str(EXAMPLES / "quickstart.py"), "How", "are", "you?")
 
 
-def test_stand_in_by_itself() -> None:
-    command = [sys.executable, str(ROOT / "examples" / "stand_in.py"), "--port", "0"]
+def test_stand_in_runs_by_itself_and_fails_as_the_api_does() -> None:
+    command = [sys.executable, str(EXAMPLES / "stand_in.py"), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         url = re.search(r"http://\S+/v1", process.stdout.readline()).group()
         models = httpx2.get(f"{url}/models?include=pricing").json()
@@ -139,11 +158,11 @@ def test_stand_in_by_itself() -> None:
 
 
 @pytest.mark.parametrize(("snippet", "output"), SNIPPETS, ids=range(1, len(SNIPPETS) + 1))
-def test_readme_snippet(
+def test_readme_snippet_runs_and_prints_what_it_says(
     snippet: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What a snippet sends to the live API is answered by the stand-in."""
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
     with (

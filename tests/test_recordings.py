@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 import respx
@@ -20,7 +19,8 @@ from pydantic import BaseModel
 
 from examples.stand_in import stand_in
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.recording import RECORDINGS, Recording, names, scrub
+from tests.support.modes import Mode, ignore, in_both_clients, plain_only
+from tests.support.recordings import RECORDINGS, Recording, names, scrub
 
 CHART = ImageContent.from_file_path(Path(__file__).parents[1] / "examples" / "chart.png")
 FRANCE = "What is the capital of France?"
@@ -90,9 +90,7 @@ CHATS = {
             ChatMessage.from_system("Answer in one sentence, for a child of six."),
             ChatMessage.from_user("What is a rainbow?"),
         ],
-        [
-            "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.",
-        ],
+        ["A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky."],
     ),
 }
 DIALECTS = [*names("dialect_*"), *names("stream_*")]
@@ -124,35 +122,29 @@ PASSING = {"error_429", "error_500", "error_502", "error_503"}
 Playback = Callable[[str], Recording]
 
 
-@pytest.fixture(params=[{}, {"http_client_kwargs": {"limits": httpx.Limits()}}], ids=["httpx2", "httpx"])
-def transport(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return request.param
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
 def is_stream(recording: Recording) -> bool:
     return recording.exchanges[0]["request"]["body"].get("stream", False)
 
 
-async def ask(generator: Any, question: Any, mode: str, **settings: Any) -> Any:
-    if mode == "sync":
-        return generator.run(question, **settings)
-    result = await generator.run_async(question, **settings)
-    if isinstance(generator, AIMLAPIChatGenerator):
+async def ask(generator: Any, question: Any, mode: Mode, **settings: Any) -> Any:
+    result = await mode.call(generator, question, **settings)
+    if mode.asynchronous and isinstance(generator, AIMLAPIChatGenerator):
         await generator.close_async()
     return result
 
 
+@plain_only
+@in_both_clients
 @pytest.mark.parametrize("name", CHATS)
-async def test_chat(name: str, mode: str, transport: dict[str, Any], playback: Playback) -> None:
+async def test_a_recorded_chat_becomes_a_reply(
+    name: str, mode: Mode, http_client_kwargs: Any, playback: Playback
+) -> None:
     case, chunks = CHATS[name], list[StreamingChunk]()
     streaming = {"streaming_callback": chunks.append} if is_stream(playback(name)) else {}
 
-    result = await ask(AIMLAPIChatGenerator(**case.settings, **transport), case.question, mode, **streaming)
+    result = await ask(
+        AIMLAPIChatGenerator(**case.settings, http_client_kwargs=http_client_kwargs), case.question, mode, **streaming
+    )
 
     assert [reply.text for reply in result["replies"]] == case.answers
     assert [reply.meta["finish_reason"] for reply in result["replies"]] == ["stop"] * len(case.answers)
@@ -163,24 +155,29 @@ async def test_chat(name: str, mode: str, transport: dict[str, Any], playback: P
         assert "".join(chunk.content for chunk in chunks) == case.answers[0]
 
 
+@plain_only
 @pytest.mark.parametrize("name", DIALECTS)
-async def test_dialect(name: str, mode: str, playback: Playback) -> None:
+async def test_a_recorded_dialect_becomes_a_reply(name: str, mode: Mode, playback: Playback) -> None:
     """What becomes of each is for the tests of replies."""
     recording = playback(name)
     body = recording.exchanges[0]["request"]["body"]
-    streaming = {"streaming_callback": lambda chunk: None} if is_stream(recording) else {}
+    streaming = {"streaming_callback": ignore} if is_stream(recording) else {}
 
     result = await ask(AIMLAPIChatGenerator(model=body["model"]), body["messages"][0]["content"], mode, **streaming)
 
     assert [ChatMessage.from_dict(reply.to_dict()) for reply in result["replies"]] == result["replies"] != []
 
 
+@plain_only
+@in_both_clients
 @pytest.mark.parametrize("name", [*TOOL_LOOPS, *(f"{name}_stream" for name in TOOL_LOOPS)])
-async def test_tool_loop(name: str, mode: str, transport: dict[str, Any], playback: Playback) -> None:
+async def test_an_agent_plays_a_recorded_tool_loop(
+    name: str, mode: Mode, http_client_kwargs: Any, playback: Playback
+) -> None:
     question, tools, answer = TOOL_LOOPS[name.removesuffix("_stream")]
-    streaming = {"streaming_callback": lambda chunk: None} if is_stream(playback(name)) else {}
+    streaming = {"streaming_callback": ignore} if is_stream(playback(name)) else {}
 
-    agent = Agent(chat_generator=AIMLAPIChatGenerator(**transport), tools=tools, **streaming)
+    agent = Agent(chat_generator=AIMLAPIChatGenerator(http_client_kwargs=http_client_kwargs), tools=tools, **streaming)
     result = await ask(agent, [ChatMessage.from_user(question)], mode)
 
     roles = ["user", "assistant", *["tool"] * len(tools), "assistant"]
@@ -188,18 +185,28 @@ async def test_tool_loop(name: str, mode: str, transport: dict[str, Any], playba
     assert result["messages"][-1].text == answer
 
 
-async def test_fallback(mode: str, transport: dict[str, Any], playback: Playback) -> None:
+@plain_only
+@in_both_clients
+async def test_a_recorded_fallback_ends_with_the_second_model(
+    mode: Mode, http_client_kwargs: Any, playback: Playback
+) -> None:
     playback("fallback")
     models = ["anthropic/claude-sonnet-4.6", "openai/gpt-5-chat-latest"]
-    generator = FallbackChatGenerator([AIMLAPIChatGenerator(model=model, **transport) for model in models])
+    generator = FallbackChatGenerator(
+        [AIMLAPIChatGenerator(model=model, http_client_kwargs=http_client_kwargs) for model in models]
+    )
 
     result = await ask(generator, [ChatMessage.from_user("Name three uses of a paper clip.")], mode)
 
     assert result["replies"][0].text == "Holding papers together, resetting a router, and marking a page."
 
 
+@plain_only
+@in_both_clients
 @pytest.mark.parametrize("name", ERRORS)
-async def test_error(name: str, mode: str, transport: dict[str, Any], playback: Playback) -> None:
+async def test_a_recorded_error_is_raised_as_the_sdks_own(
+    name: str, mode: Mode, http_client_kwargs: Any, playback: Playback
+) -> None:
     recorded = playback(name).exchanges[0]
     body, answer = recorded["request"]["body"], recorded["response"]["json"]
     settings = {"max_retries": 0} if name in PASSING else {}
@@ -207,7 +214,9 @@ async def test_error(name: str, mode: str, transport: dict[str, Any], playback: 
         settings["generation_kwargs"] = {"temperature": body["temperature"]}
 
     with pytest.raises(ERRORS[name]) as raised:
-        await ask(AIMLAPIChatGenerator(model=body["model"], **settings, **transport), FRANCE, mode)
+        await ask(
+            AIMLAPIChatGenerator(model=body["model"], **settings, http_client_kwargs=http_client_kwargs), FRANCE, mode
+        )
 
     assert type(raised.value) is ERRORS[name]
     assert answer["message"] in str(raised.value)
@@ -242,7 +251,7 @@ def test_an_exchange_not_played_fails_the_test() -> None:
         Recording("chat").finish()
 
 
-def test_recording_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recording_anew_writes_what_the_api_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the stand-in, in place of the live API."""
     old = json.loads((RECORDINGS / "stream.json").read_text(encoding="utf-8"))
     old["exchanges"][0]["request"]["body"] = {}
@@ -252,7 +261,7 @@ def test_recording_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     with stand_in() as url, respx.mock(using="httpcore2") as router:
         recording.mount(router)
-        AIMLAPIChatGenerator(api_base_url=url).run(FRANCE, streaming_callback=lambda chunk: None)
+        AIMLAPIChatGenerator(api_base_url=url).run(FRANCE, streaming_callback=ignore)
     recording.finish()
 
     text = (tmp_path / "stream.json").read_text(encoding="utf-8")
@@ -260,7 +269,7 @@ def test_recording_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "secret-key" not in text
 
 
-def test_scrubbing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_and_no_account_stays_in_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIMLAPI_API_KEY", "secret-key")
     text = json.dumps({"echo": "secret-key", "user_id": "u-1", "organization": "org-1", "id": "chatcmpl-1"})
     assert json.loads(scrub(text)) == {

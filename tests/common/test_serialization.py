@@ -16,8 +16,8 @@ from haystack.utils import Secret
 from pydantic import BaseModel
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.wire import Wire, in_all_modes
-from tests.wire import call as run_in_mode
+from tests.support.api import Api
+from tests.support.modes import ASYNC, Mode, in_all_modes, plain_only
 
 TYPE = "haystack_integrations.components.generators.aimlapi.chat.chat_generator.AIMLAPIChatGenerator"
 DEFAULTS = {
@@ -109,8 +109,8 @@ SETTINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"streaming_callback": print_streaming_chunk},
         {"streaming_callback": "haystack.components.generators.utils.print_streaming_chunk"},
     ),
-    ({"streaming_callback": on_chunk}, {"streaming_callback": "tests.test_serialization.on_chunk"}),
-    ({"streaming_callback": on_chunk_async}, {"streaming_callback": "tests.test_serialization.on_chunk_async"}),
+    ({"streaming_callback": on_chunk}, {"streaming_callback": "tests.common.test_serialization.on_chunk"}),
+    ({"streaming_callback": on_chunk_async}, {"streaming_callback": "tests.common.test_serialization.on_chunk_async"}),
     ({"generation_kwargs": {"response_format": Answer}}, {"generation_kwargs": {"response_format": ANSWER}}),
     ({"generation_kwargs": {"response_format": ANSWER}}, {}),
     ({"generation_kwargs": {"response_format": {"type": "json_object"}}}, {}),
@@ -132,7 +132,7 @@ def pipeline(component: Any) -> Pipeline:
 
 
 @with_all_settings
-def test_to_dict(settings: dict[str, Any], written: dict[str, Any]) -> None:
+def test_to_dict_writes_every_setting(settings: dict[str, Any], written: dict[str, Any]) -> None:
     before = deepcopy(settings)
     component = AIMLAPIChatGenerator(**settings)
     assert component.to_dict() == {"type": TYPE, "init_parameters": {**DEFAULTS, **settings, **written}}
@@ -155,7 +155,7 @@ def test_from_dict_takes_its_argument_twice_and_leaves_it(settings: dict[str, An
 
 
 @with_all_settings
-def test_pipeline_yaml(settings: dict[str, Any], written: dict[str, Any]) -> None:
+def test_yaml_of_a_pipeline_survives_a_round_trip(settings: dict[str, Any], written: dict[str, Any]) -> None:
     text = pipeline(AIMLAPIChatGenerator(**settings)).dumps()
     loaded = Pipeline.loads(text)
     assert loaded.dumps() == text
@@ -163,27 +163,27 @@ def test_pipeline_yaml(settings: dict[str, Any], written: dict[str, Any]) -> Non
 
 
 @with_all_settings
-@pytest.mark.parametrize("mode", ["run", "run_async"])
+@plain_only
 async def test_a_loaded_component_sends_the_same(
-    mode: str, settings: dict[str, Any], written: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    mode: Mode, settings: dict[str, Any], written: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEADER", "s3cret")
     monkeypatch.setenv("A", "key")
-    callback = settings.get("streaming_callback") if mode == "run_async" else None
+    callback = settings.get("streaming_callback") if mode == ASYNC else None
     component = AIMLAPIChatGenerator(**{**settings, "streaming_callback": callback})
     text = pipeline(component).dumps()
     sent = []
     for each in (component, Pipeline.loads(text).get_component("llm")):
-        wire = Wire()
-        each.http_client_kwargs = {**(each.http_client_kwargs or {}), "transport": wire}
-        await run_in_mode(each, mode, "Hi")
-        (request,) = wire.requests
-        sent.append((request.url, *wire.bodies, request.headers, request.extensions["timeout"]))
+        api = Api()
+        each.http_client_kwargs = {**(each.http_client_kwargs or {}), "transport": api}
+        await mode.call(each, "Hi")
+        (request,) = api.requests
+        sent.append((request.url, *api.bodies, request.headers, request.extensions["timeout"]))
     assert sent[0] == sent[1]
 
 
 @in_all_modes
-async def test_yaml_of_3_0_0(mode: str) -> None:
+async def test_yaml_of_the_published_3_0_0_loads(mode: Mode) -> None:
     """What the published 3.0.0 wrote: no `tools_strict`."""
     loaded = Pipeline.loads(f"""
 components:
@@ -207,7 +207,7 @@ components:
       tools:
       - data:
           description: Does a.
-          function: tests.test_serialization.look_up
+          function: tests.common.test_serialization.look_up
           inputs_from_state: null
           name: a
           outputs_to_state: null
@@ -228,10 +228,10 @@ metadata: {{}}
     settings = {"generation_kwargs": {"max_tokens": 9}, "extra_headers": {"X-A": "1"}, "tools": [tool("a")]}
     assert component.to_dict() == AIMLAPIChatGenerator(**settings).to_dict()
     assert component.tools_strict is False
-    wire = Wire()
-    component.http_client_kwargs = {"transport": wire}
-    await run_in_mode(component, mode, "Hi")
-    assert wire.bodies[0]["tools"] == [{"type": "function", "function": tool("a").tool_spec}]
+    api = Api()
+    component.http_client_kwargs = {"transport": api}
+    await mode.call(component, "Hi")
+    assert api.bodies[0]["tools"] == [{"type": "function", "function": tool("a").tool_spec}]
 
 
 @pytest.mark.parametrize("data", [{"type": TYPE}, {"type": TYPE, "init_parameters": {}}])
@@ -270,7 +270,7 @@ def test_a_header_secret_is_never_written_in_clear(monkeypatch: pytest.MonkeyPat
     ],
     ids=["Agent", "FallbackChatGenerator"],
 )
-def test_inside_another_component(around: Any) -> None:
+def test_it_is_written_inside_another_component(around: Any) -> None:
     settings = {"tools_strict": True, "extra_headers": {"X-A": Secret.from_env_var("HEADER")}, "timeout": 1.5}
     text = pipeline(around(AIMLAPIChatGenerator(**settings))).dumps()
     assert Pipeline.loads(text).dumps() == text

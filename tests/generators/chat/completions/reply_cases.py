@@ -9,60 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from haystack.tools import Tool
 
-from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from tests.support.api import plain, sse
+from tests.support.modes import Mode
+from tests.support.replies import COST, PIXEL, USAGE, completion, end, frame
 
-MODES = ["sync", "async", "sync streamed", "async streamed"]
-USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8, "prompt_tokens_details": None}
-HEADERS = {"x-inference-id": "inf-1", "x-client-request-id": "mine-1"}
 COST_HEADERS = {"x-aimlapi-credits-used": "610", "x-aimlapi-usd-spent": "0.000305000"}
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-PNG = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}, "index": 0}
+PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}, "index": 0}
 REMOTE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
-WEATHER = Tool("weather", "The weather.", {"type": "object", "properties": {}}, lambda **_: "sunny")
-
-
-def sse(*frames: Any, end: str = "data: [DONE]\n\n") -> httpx2.Response:
-    text = "".join(frame if isinstance(frame, str) else f"data: {json.dumps(frame)}\n\n" for frame in frames)
-    return httpx2.Response(200, headers={"content-type": "text/event-stream", **HEADERS}, text=text + end)
-
-
-def plain(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
-    content_type = {"content-type": "application/json"}
-    return httpx2.Response(status, headers={**content_type, **HEADERS, **headers}, content=json.dumps(body).encode())
-
-
-class Api:
-    """Answers with what it was given, one after the other, and keeps the bodies of the requests."""
-
-    def __init__(self, *responses: httpx2.Response) -> None:
-        self.responses = list(responses)
-        self.requests: list[Any] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(json.loads(request.content))
-        given = self.responses.pop(0)
-        return httpx2.Response(given.status_code, headers=given.headers, content=given.content)
-
-    def generator(self) -> AIMLAPIChatGenerator:
-        transport = httpx2.MockTransport(self)
-        return AIMLAPIChatGenerator(model="m", max_retries=0, http_client_kwargs={"transport": transport})
-
-
-def body(message: Any, finish_reason: Any = "stop", *, choice: Any = None, **top: Any) -> dict[str, Any]:
-    """A plain completion. It must become what its frames become."""
-    choice = {"index": 0, "message": message, "finish_reason": finish_reason, **(choice or {})}
-    return {"id": "c-1", "model": "m-1", "choices": [choice], "usage": USAGE, **top}
-
-
-def frame(delta: Any = None, finish_reason: Any = None, *, choice: Any = None, **top: Any) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, **(choice or {})}
-    return {"id": "c-1", "model": "m-1", "choices": [choice], "usage": None, **top}
-
-
-def end(finish_reason: Any = "stop", **top: Any) -> dict[str, Any]:
-    return frame({}, finish_reason, **{"usage": USAGE, **top})
 
 
 def text(value: str) -> dict[str, Any]:
@@ -102,16 +56,22 @@ class Case:
     live: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def response(self, mode: str) -> httpx2.Response:
-        response = sse(*self.frames) if "streamed" in mode else plain(self.body)
-        response.headers.update(self.headers)
-        return response
+    def answer(self, mode: Mode) -> httpx2.Response:
+        answer = sse(*self.frames) if mode.streamed else plain(self.body)
+        answer.headers.update(self.headers)
+        return answer
 
     def reply(self) -> dict[str, Any]:
         ids = {"id": "c-1", "inference_id": "inf-1", "client_request_id": "mine-1"}
         meta = {"model": "m-1", "index": 0, "finish_reason": "stop", "usage": USAGE, **ids, **self.meta}
         meta = {name: value for name, value in meta.items() if value is not ...}
         return {"role": "assistant", "name": None, "content": self.content, "meta": meta}
+
+
+def told(message: Any, deltas: list[Any], *expected: Any, finish_reason: str = "stop", **more: Any) -> Case:
+    """A case whose frames hold nothing but these deltas, and the finish reason in the end."""
+    frames = [*map(frame, deltas), end(finish_reason)]
+    return Case(completion(message, finish_reason), frames, *expected, **more)
 
 
 def details(*items: Any) -> dict[str, Any]:
@@ -126,134 +86,110 @@ SEALED = {"type": "reasoning.encrypted", "data": "EjQK", "format": "google-gemin
 SUMMARY = {"type": "reasoning.summary", "summary": "In short.", "id": "rs-1", "index": 1}
 
 REASONING = {
-    "reasoning_content": Case(
-        body({"content": "4", "reasoning_content": "2+2"}),
-        [
-            frame({"reasoning_content": "2", "content": None}),
-            frame({"reasoning_content": "+2"}),
-            frame({"content": "4"}),
-            end(),
-        ],
+    "reasoning_content": told(
+        {"content": "4", "reasoning_content": "2+2"},
+        [{"reasoning_content": "2", "content": None}, {"reasoning_content": "+2"}, {"content": "4"}],
         [thought("2+2", reasoning_content="2+2"), text("4")],
     ),
-    "reasoning": Case(
-        body({"content": "4", "reasoning": "2+2"}),
-        [frame({"reasoning": "2"}), frame({"reasoning": "+2", "content": "4"}), end()],
+    "reasoning": told(
+        {"content": "4", "reasoning": "2+2"},
+        [{"reasoning": "2"}, {"reasoning": "+2", "content": "4"}],
         [thought("2+2", reasoning="2+2"), text("4")],
     ),
-    "the same piece twice": Case(
-        body({"content": "4", "reasoning": "haha"}),
-        [frame({"reasoning": "ha"}), frame({"reasoning": "ha"}), frame({"content": "4"}), end()],
+    "the same piece twice": told(
+        {"content": "4", "reasoning": "haha"},
+        [{"reasoning": "ha"}, {"reasoning": "ha"}, {"content": "4"}],
         [thought("haha", reasoning="haha"), text("4")],
     ),
-    "reasoning with details": Case(
-        body({"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))}),
+    "reasoning with details": told(
+        {"content": "4", "reasoning": "2+2", **details(step("2+2", signature="sig"))},
         [
-            frame({"reasoning": "2", **details(step("2"))}),
-            frame({"reasoning": "+2", **details(step("+2"))}),
-            frame(details({"type": "reasoning.text", "signature": "sig", "index": 0, "format": "unknown"})),
-            frame({"content": "4"}),
-            end(),
+            {"reasoning": "2", **details(step("2"))},
+            {"reasoning": "+2", **details(step("+2"))},
+            details({"type": "reasoning.text", "signature": "sig", "index": 0, "format": "unknown"}),
+            {"content": "4"},
         ],
         [thought("2+2", reasoning="2+2", **details(step("2+2", signature="sig"))), text("4")],
     ),
-    "details alone": Case(
-        body({"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)}),
+    "details alone": told(
+        {"content": "4", "reasoning": None, **details(step("2+2", id=None), SUMMARY)},
         [
-            frame(details({"type": "reasoning.text", "text": None, "format": "unknown", "index": 0, "id": None})),
-            frame(details(step("2"))),
-            frame(details(step("+2", format=None), {**SUMMARY, "summary": "In "})),
-            frame(details({"type": "reasoning.summary", "summary": "short.", "index": 1})),
-            frame({"content": "4"}),
-            end(),
+            details({"type": "reasoning.text", "text": None, "format": "unknown", "index": 0, "id": None}),
+            details(step("2")),
+            details(step("+2", format=None), {**SUMMARY, "summary": "In "}),
+            details({"type": "reasoning.summary", "summary": "short.", "index": 1}),
+            {"content": "4"},
         ],
         [thought("2+2In short.", **details(step("2+2", id=None), SUMMARY)), text("4")],
     ),
-    "details that differ": Case(
-        body({"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")}),
-        [
-            frame(details(step("2", id="a"), {**SEALED, "id": "b"})),
-            frame(details({**SEALED, "data": "x"}, "odd")),
-            frame({"content": "4"}),
-            end(),
-        ],
+    "details that differ": told(
+        {"content": "4", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")},
+        [details(step("2", id="a"), {**SEALED, "id": "b"}), details({**SEALED, "data": "x"}, "odd"), {"content": "4"}],
         [thought("2", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")), text("4")],
     ),
-    "encrypted alone": Case(
-        body({"content": "4", "reasoning": None, **details(SEALED)}),
-        [frame({"content": "4", "reasoning": None, **details(SEALED)}), end()],
+    "encrypted alone": told(
+        {"content": "4", "reasoning": None, **details(SEALED)},
+        [{"content": "4", "reasoning": None, **details(SEALED)}],
         [thought("", **details(SEALED)), text("4")],
     ),
-    "think tags": Case(
-        body({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"}),
-        [frame({"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}), frame({"content": " </think>"}), end()],
+    "think tags": told(
+        {"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"},
+        [{"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}, {"content": " </think>"}],
         [thought("2+2 < 5"), text("4 <think> </think>")],
     ),
-    "unclosed think tag": Case(
-        body({"content": " <think>2+2 </th"}, "length"),
-        [frame({"content": " <think>2+2 </th"}), end("length")],
+    "unclosed think tag": told(
+        {"content": " <think>2+2 </th"},
+        [{"content": " <think>2+2 </th"}],
         [thought("2+2 </th")],
         {"finish_reason": "length"},
+        finish_reason="length",
     ),
-    "a start that is no think tag": Case(
-        body({"content": " <thin"}), [frame({"content": " <thin"}), end()], [text(" <thin")]
-    ),
-    "empty think tags": Case(
-        body({"content": "<think>\n\n</think>\n\n4"}),
-        [
-            frame({"content": "<think>"}),
-            frame({"content": "\n\n"}),
-            frame({"content": "</think>\n\n"}),
-            frame({"content": "4"}),
-            end(),
-        ],
+    "a start that is no think tag": told({"content": " <thin"}, [{"content": " <thin"}], [text(" <thin")]),
+    "empty think tags": told(
+        {"content": "<think>\n\n</think>\n\n4"},
+        [{"content": "<think>"}, {"content": "\n\n"}, {"content": "</think>\n\n"}, {"content": "4"}],
         [text("4")],
     ),
-    "nothing": Case(
-        body({"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []}),
-        [frame({"content": "4", "reasoning_content": "", "reasoning": None, "reasoning_details": []}), end()],
+    "nothing": told(
+        {"content": "4", "reasoning_content": "", "reasoning": "", "reasoning_details": []},
+        [{"content": "4", "reasoning_content": "", "reasoning": None, "reasoning_details": []}],
         [text("4")],
     ),
-    "white space": Case(
-        body({"content": "4", "reasoning_content": "\n"}),
-        [frame({"reasoning_content": "\n"}), frame({"content": "4"}), end()],
+    "white space": told(
+        {"content": "4", "reasoning_content": "\n"},
+        [{"reasoning_content": "\n"}, {"content": "4"}],
         [text("4")],
         {"reasoning_content": "\n"},
         live="\n",
     ),
-    "both flat fields": Case(
-        body({"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"}),
+    "both flat fields": told(
+        {"content": "4", "reasoning_content": "2+2", "reasoning": "2+2"},
         [
-            frame({"reasoning": "2+", "reasoning_content": "2+"}),
-            frame({"reasoning": "2", "reasoning_content": "2"}),
-            frame({"content": "4"}),
-            end(),
+            {"reasoning": "2+", "reasoning_content": "2+"},
+            {"reasoning": "2", "reasoning_content": "2"},
+            {"content": "4"},
         ],
         [thought("2+2", reasoning_content="2+2", reasoning="2+2"), text("4")],
     ),
-    "details before flat": Case(
-        body({"content": "4", "reasoning": "2+2", **details(SUMMARY)}),
-        [frame({**details(SUMMARY), "reasoning": "2+2"}), frame({"content": "4"}), end()],
+    "details before flat": told(
+        {"content": "4", "reasoning": "2+2", **details(SUMMARY)},
+        [{**details(SUMMARY), "reasoning": "2+2"}, {"content": "4"}],
         [thought("2+2", reasoning="2+2", **details(SUMMARY)), text("4")],
     ),
-    "think tags beside a field": Case(
-        body({"content": "<think>2+2</think>4", "reasoning_content": "2+2"}),
-        [
-            frame({"content": "<think>2+", "reasoning_content": "2+"}),
-            frame({"content": "2</think>4", "reasoning_content": "2"}),
-            end(),
-        ],
+    "think tags beside a field": told(
+        {"content": "<think>2+2</think>4", "reasoning_content": "2+2"},
+        [{"content": "<think>2+", "reasoning_content": "2+"}, {"content": "2</think>4", "reasoning_content": "2"}],
         [thought("2+2", reasoning_content="2+2"), text("4")],
     ),
-    "think tags beside a field that says something else": Case(
-        body({"content": "<think>B</think>4", "reasoning": "A"}),
-        [frame({"reasoning": "A"}), frame({"content": "<think>B</think>4"}), end()],
+    "think tags beside a field that says something else": told(
+        {"content": "<think>B</think>4", "reasoning": "A"},
+        [{"reasoning": "A"}, {"content": "<think>B</think>4"}],
         [thought("A\n\nB", reasoning="A"), text("4")],
         live="A",
     ),
-    "of other types": Case(
-        body({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}),
-        [frame({"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}), end()],
+    "of other types": told(
+        {"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}},
+        [{"content": "4", "reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}}],
         [text("4")],
         {"reasoning": {"effort": "low"}, "reasoning_details": {"a": 1}},
     ),
@@ -271,7 +207,7 @@ SIGNED = {"extra_content": {"google": {"thought_signature": "CpIB"}}}
 def calls_case(items: Any, deltas: Any, content: list[Any], **meta: Any) -> Case:
     finish_reason = meta.setdefault("finish_reason", "tool_calls")
     return Case(
-        body({"content": None, "tool_calls": items}, finish_reason),
+        completion({"content": None, "tool_calls": items}, finish_reason),
         [*(frame({"tool_calls": delta}) for delta in deltas), end(finish_reason)],
         content,
         meta,
@@ -284,7 +220,7 @@ def malformed(arguments: Any, id_: str = "a", name: Any = "weather", **more: Any
 
 TOOL_CALLS = {
     "with text in one delta": Case(
-        body({"content": "I look.", "tool_calls": TWO_CALLS[:1]}, "tool_calls"),
+        completion({"content": "I look.", "tool_calls": TWO_CALLS[:1]}, "tool_calls"),
         [frame({"content": "I look.", "tool_calls": [{"index": 0, **TWO_CALLS[0]}]}, "tool_calls"), end("tool_calls")],
         [text("I look."), TWO_CALLS_CONTENT[0]],
         {"finish_reason": "tool_calls"},
@@ -330,9 +266,7 @@ TOOL_CALLS = {
     ),
     "index shared without ids": calls_case(
         [fragment(name="weather", arguments=PARIS), fragment(name="time", arguments={}), fragment(name="zone")],
-        [
-            [fragment(0, "", "weather", PARIS), fragment(0, "", "time", {}), fragment(0, "", "zone", "")],
-        ],
+        [[fragment(0, "", "weather", PARIS), fragment(0, "", "time", {}), fragment(0, "", "zone", "")]],
         [call("call-c-1-0", arguments={"city": "Paris"}), call("call-c-1-1", "time"), call("call-c-1-2", "zone")],
     ),
     "id shared under different indexes": calls_case(
@@ -352,9 +286,7 @@ TOOL_CALLS = {
         TWO_CALLS_CONTENT,
     ),
     "index that changes": calls_case(
-        TWO_CALLS[:1],
-        [[fragment(0, "a", "weather", "")], [fragment(1, "a", arguments=PARIS)]],
-        TWO_CALLS_CONTENT[:1],
+        TWO_CALLS[:1], [[fragment(0, "a", "weather", "")], [fragment(1, "a", arguments=PARIS)]], TWO_CALLS_CONTENT[:1]
     ),
     "id, index and name of another type": calls_case(
         [fragment(id_=["a"], name={"b": "c"}, arguments="{}")],
@@ -476,13 +408,12 @@ TOOL_CALLS = {
     ),
 }
 
-COST = {"credits_used": 610, "usd_spent": 0.000305}
 LOGPROBS = {"content": [{"token": "4", "logprob": -0.1}, {"token": "4", "logprob": -0.1}], "refusal": None}
 DEEP = json.loads("[" * 250 + "1" + "]" * 250)
 
 OTHERS = {
     "cost in the body": Case(
-        body({"content": "4"}, meta={"usage": {**COST, "tokens_used": None}, "region": "eu"}),
+        completion({"content": "4"}, meta={"usage": {**COST, "tokens_used": None}, "region": "eu"}),
         [frame({"content": "4"}), end(), {"meta": {"usage": COST, "region": "eu"}}],
         [text("4")],
         {"cost": COST, "meta": {"region": "eu"}},
@@ -498,14 +429,14 @@ OTHERS = {
         None, [frame({"content": "4"}), end(meta={"usage": COST})], [text("4")], {"cost": COST}
     ),
     "cost in the headers": Case(
-        body({"content": "4"}, meta={"usage": None}),
+        completion({"content": "4"}, meta={"usage": None}),
         [frame({"content": "4"}), end(meta={"usage": None})],
         [text("4")],
         {"cost": COST},
         headers=COST_HEADERS,
     ),
     "odd cost in the headers": Case(
-        body({"content": "4"}, meta="eu"),
+        completion({"content": "4"}, meta="eu"),
         [frame({"content": "4"}), end(meta="eu")],
         [text("4")],
         {"cost": {"usd_spent": "free"}, "meta": "eu"},
@@ -532,68 +463,62 @@ OTHERS = {
         {"usage": {"prompt_tokens": 3, "total_tokens": 8, "cost": None}},
     ),
     "no usage": Case(
-        body({"content": "4"}, usage=None), [frame({"content": "4"}), end(usage=None)], [text("4")], {"usage": None}
+        completion({"content": "4"}, usage=None),
+        [frame({"content": "4"}), end(usage=None)],
+        [text("4")],
+        {"usage": None},
     ),
-    "refusal": Case(
-        body({"content": None, "refusal": "I won't, won't."}),
-        [frame({"refusal": "I "}), frame({"refusal": "won't, "}), frame({"refusal": "won't."}), end()],
+    "refusal": told(
+        {"content": None, "refusal": "I won't, won't."},
+        [{"refusal": "I "}, {"refusal": "won't, "}, {"refusal": "won't."}],
         [],
         {"refusal": "I won't, won't.", "finish_reason": "content_filter", "native_finish_reason": "stop"},
     ),
-    "images": Case(
-        body({"content": "", "images": [PNG, REMOTE, PNG["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
-        [
-            frame({"images": [PNG, REMOTE]}),
-            frame({"images": [PNG["image_url"]["url"], {"url": "data:image/png;base64,%"}]}),
-            end(),
-        ],
+    "images": told(
+        {"content": "", "images": [PICTURE, REMOTE, PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}]},
+        [{"images": [PICTURE, REMOTE]}, {"images": [PICTURE["image_url"]["url"], {"url": "data:image/png;base64,%"}]}],
         [image(index=0), image()],
         {"images": [REMOTE, {"url": "data:image/png;base64,%"}]},
     ),
-    "images told again": Case(
-        body({"content": "4", "images": [{"image_url": PNG["image_url"]["url"]}]}),
+    "images told again": told(
+        {"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]},
         [
-            frame({"images": [{"image_url": PNG["image_url"]["url"]}]}),
-            frame({"content": "4", "images": [{"image_url": PNG["image_url"]["url"]}]}),
-            end(),
+            {"images": [{"image_url": PICTURE["image_url"]["url"]}]},
+            {"content": "4", "images": [{"image_url": PICTURE["image_url"]["url"]}]},
         ],
         [text("4"), image()],
     ),
-    "content in parts": Case(
-        body(
-            {
-                "content": [
-                    {"type": "text", "text": "2+2"},
-                    {"type": "text", "text": "=4", "cited": [1]},
-                    PNG,
-                    REMOTE,
-                    "!",
-                    {"type": "x", "text": "y"},
-                ]
-            }
-        ),
+    "content in parts": told(
+        {
+            "content": [
+                {"type": "text", "text": "2+2"},
+                {"type": "text", "text": "=4", "cited": [1]},
+                PICTURE,
+                REMOTE,
+                "!",
+                {"type": "x", "text": "y"},
+            ]
+        },
         [
-            frame({"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]}),
-            frame({"content": [PNG, REMOTE, "!"]}),
-            frame({"content": {"type": "x", "text": "y"}}),
-            end(),
+            {"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]},
+            {"content": [PICTURE, REMOTE, "!"]},
+            {"content": {"type": "x", "text": "y"}},
         ],
         [text("2+2=4!"), image(index=0)],
         {"content": [{"cited": [1]}, {"type": "x", "text": "y"}], "images": [REMOTE]},
     ),
-    "audio": Case(
-        body({"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}}),
+    "audio": told(
+        {"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
         [
-            frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
-            frame({"audio": {"id": "au", "data": "AA", "transcript": "ha"}}),
-            frame({"audio": {"expires_at": 9, "data": None}}),
-            end(),
+            {"audio": {"id": "au", "data": "AA", "transcript": "ha"}},
+            {"audio": {"id": "au", "data": "AA", "transcript": "ha"}},
+            {"audio": {"expires_at": 9, "data": None}},
         ],
         [],
         {"audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
     ),
     "logprobs": Case(
-        body({"content": "44"}, choice={"logprobs": LOGPROBS}),
+        completion({"content": "44"}, choice={"logprobs": LOGPROBS}),
         [
             frame({"content": "4"}, choice={"logprobs": {"content": LOGPROBS["content"][:1], "refusal": None}}),
             frame({"content": "4"}, choice={"logprobs": {"content": LOGPROBS["content"][1:], "refusal": None}}),
@@ -603,13 +528,13 @@ OTHERS = {
         {"logprobs": LOGPROBS},
     ),
     "odd logprobs": Case(
-        body({"content": "4"}, choice={"logprobs": "none"}),
+        completion({"content": "4"}, choice={"logprobs": "none"}),
         [frame({"content": "4"}, choice={"logprobs": "none"}), end()],
         [text("4")],
         {"logprobs": "none"},
     ),
     "fields at all levels": Case(
-        body(
+        completion(
             {"content": "4", "zero": 0, "no": False, "at": "message", "encrypted_content": "djHC", "list": [1, 2, 3]},
             "eos",
             choice={"flag": 0, "at": "choice", "citations": ["c"], "native_finish_reason": "STOP", "obfuscation": "x"},
@@ -667,7 +592,9 @@ OTHERS = {
         },
     ),
     "fields told again and again": Case(
-        body({"content": "44", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]),
+        completion(
+            {"content": "44", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]
+        ),
         [
             frame({"content": "4", "name": "MiniMax AI", "annotations": [{"url": "u"}]}, citations=["t"]),
             frame({"content": "4", "name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}]}, citations=["t"]),
@@ -677,7 +604,7 @@ OTHERS = {
         {"name": "MiniMax AI", "annotations": [{"url": "u"}, {"url": "v"}], "citations": ["t"]},
     ),
     "nothing worth keeping": Case(
-        body(
+        completion(
             {
                 "content": "4",
                 "role": "assistant",
@@ -708,7 +635,7 @@ OTHERS = {
         [text("4")],
     ),
     "choice without index": Case(
-        body({"content": "4"}, choice={"index": None}),
+        completion({"content": "4"}, choice={"index": None}),
         [frame({"content": "4"}, choice={"index": None}), end()],
         [text("4")],
     ),
@@ -730,7 +657,7 @@ OTHERS = {
         [text("4")],
     ),
     "message and delta": Case(
-        body({"content": "44"}, choice={"delta": {"role": "assistant", "content": ""}}),
+        completion({"content": "44"}, choice={"delta": {"role": "assistant", "content": ""}}),
         [
             frame({"content": ""}, choice={"message": {"content": ""}}),
             frame({"content": "4"}, choice={"message": {"content": "4"}}),
@@ -740,35 +667,28 @@ OTHERS = {
         [text("44")],
     ),
     "whole message at the end": Case(
-        body({"content": "44", "annotations": [1], "images": [PNG]}),
+        completion({"content": "44", "annotations": [1], "images": [PICTURE]}),
         [
             frame({"content": "4"}),
             frame({"content": "4"}, choice={"message": {"content": "44", "annotations": [0]}}),
-            end(choice={"message": {"role": "assistant", "content": "44", "annotations": [1], "images": [PNG]}}),
+            end(choice={"message": {"role": "assistant", "content": "44", "annotations": [1], "images": [PICTURE]}}),
         ],
         [text("44"), image(index=0)],
         {"annotations": [1]},
     ),
-    "message that is no object": Case(body("4"), [frame("4"), end()], [], {"message": "4"}),
+    "message that is no object": told("4", ["4"], [], {"message": "4"}),
     "fields of other types": Case(
-        body({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
+        completion({"content": 4, "audio": "AA", "citations": {"a": 1}}, usage="many"),
         [frame({"content": 4, "audio": "AA", "citations": {"a": 1}}), end(usage="many"), {"choices": ["odd"]}],
         [],
         {"content": [4], "audio": "AA", "citations": {"a": 1}, "usage": "many"},
     ),
-    "half of a surrogate pair": Case(
-        body({"content": "4 \ud83d"}),
-        [frame({"content": "4"}), frame({"content": " \ud83d"}), end()],
-        [text("4 \ud83d")],
+    "half of a surrogate pair": told(
+        {"content": "4 \ud83d"}, [{"content": "4"}, {"content": " \ud83d"}], [text("4 \ud83d")]
     ),
-    "deep": Case(
-        body({"content": "4", "deep": DEEP}),
-        [frame({"content": "4", "deep": DEEP}), end()],
-        [text("4")],
-        {"deep": DEEP},
-    ),
+    "deep": told({"content": "4", "deep": DEEP}, [{"content": "4", "deep": DEEP}], [text("4")], {"deep": DEEP}),
     "data after the end": Case(
-        body({"content": "4"}),
+        completion({"content": "4"}),
         [frame({"content": "4"}), end(), "data: [DONE]\n\n", frame({"content": "2"})],
         [text("4")],
     ),
@@ -789,4 +709,11 @@ CASES = {
     f"{group}: {name}": case
     for group, cases in (("reasoning", REASONING), ("tool calls", TOOL_CALLS), ("others", OTHERS))
     for name, case in cases.items()
+}
+
+FINISH_REASONS = {
+    "stop": ["stop", "end_turn", "stop_sequence", "eos", "STOP", "End_Turn"],
+    "length": ["length", "max_tokens", "max_output_tokens", "model_length", "MAX_TOKENS"],
+    "tool_calls": ["tool_calls", "tool_use", "function_call"],
+    "content_filter": ["content_filter", "safety", "refusal", "recitation", "SAFETY"],
 }

@@ -2,9 +2,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""A loopback HTTP server that answers as scripted, byte by byte, and sees what its clients do; and calls to it."""
+"""A loopback HTTP server that answers as scripted, byte by byte, and sees what its clients do."""
 
-import asyncio
 import json
 import socket
 import ssl
@@ -15,9 +14,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from haystack.dataclasses import ChatMessage, StreamingChunk
-
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from tests.support.api import hyphenated
+from tests.support.modes import Mode
+from tests.support.replies import HELLO, MODEL, frame
 
 PATIENCE = 20
 """Seconds until a test gives up waiting for an event. None of them takes this long unless the test fails."""
@@ -194,11 +194,11 @@ class FaultServer:
 
 def head(status: int = 200, **headers: str) -> bytes:
     """The head of a response. Underscores in the names of headers stand for hyphens."""
-    lines = [f"HTTP/1.1 {status} Status", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    lines = [f"HTTP/1.1 {status} Status", *(f"{name}: {value}" for name, value in hyphenated(headers).items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def plain(body: Any, status: int = 200, content_type: str = "application/json", **headers: str) -> bytes:
+def whole(body: Any, status: int = 200, content_type: str = "application/json", **headers: str) -> bytes:
     """A complete response."""
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
     return head(status, content_type=content_type, content_length=str(len(payload)), **headers) + payload
@@ -208,73 +208,22 @@ def stream_head(**headers: str) -> bytes:
     return head(content_type="text/event-stream", transfer_encoding="chunked", **headers)
 
 
-def frame(data: Any) -> bytes:
+def event(data: Any) -> bytes:
     """One server-sent event, as one HTTP chunk."""
-    event = f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
-    return f"{len(event):x}\r\n".encode() + event + b"\r\n"
+    text = f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
+    return f"{len(text):x}\r\n".encode() + text + b"\r\n"
 
 
 END = b"0\r\n\r\n"
-DONE = frame("[DONE]") + END
-
-COMPLETION = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "model": "gpt-4o-2024-08-06",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}
-"""A plain reply, "Hello"."""
+DONE = event("[DONE]") + END
+WORD = frame({"content": "Hello"})
+PLAIN_HELLO = whole(HELLO)
+STREAMED_HELLO = stream_head() + event(frame({"content": "Hel"})) + event(frame({"content": "lo"}, "stop")) + DONE
 
 
-def chunk(content: str = "Hello", **choice: Any) -> dict[str, Any]:
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "model": "gpt-4o-2024-08-06",
-        "choices": [{"index": 0, "delta": {"content": content}, **choice}],
-    }
-
-
-HELLO = plain(COMPLETION)
-HELLO_STREAM = stream_head() + frame(chunk("Hel")) + frame(chunk("lo", finish_reason="stop")) + DONE
-"""The same reply, streamed."""
-
-
-@dataclass(frozen=True)
-class Mode:
-    """One of the four ways to make the same call."""
-
-    asynchronous: bool
-    streamed: bool
-
-    def __str__(self) -> str:
-        return ("run_async" if self.asynchronous else "run") + (" streamed" if self.streamed else "")
-
-    def complete(self, generator: AIMLAPIChatGenerator, **kwargs: Any) -> ChatMessage:
-        """Complete "Hi", in an event loop of its own if need be."""
-        if self.asynchronous:
-            return asyncio.run(self.complete_async(generator, **kwargs))
-        if self.streamed:
-            kwargs.setdefault("streaming_callback", ignore)
-        return generator.run("Hi", **kwargs)["replies"][0]
-
-    async def complete_async(self, generator: AIMLAPIChatGenerator, **kwargs: Any) -> ChatMessage:
-        if self.streamed:
-            kwargs.setdefault("streaming_callback", ignore_async)
-        return (await generator.run_async("Hi", **kwargs))["replies"][0]
-
-
-def ignore(chunk: StreamingChunk) -> None:
-    pass
-
-
-async def ignore_async(chunk: StreamingChunk) -> None:
-    pass
-
-
-MODES = [Mode(asynchronous, streamed) for asynchronous in (False, True) for streamed in (False, True)]
-SYNC, SYNC_STREAMED, ASYNC, ASYNC_STREAMED = MODES
+def hello(mode: Mode) -> bytes:
+    """What says "Hello" in a mode."""
+    return STREAMED_HELLO if mode.streamed else PLAIN_HELLO
 
 
 @contextmanager
@@ -283,6 +232,6 @@ def serving(
 ) -> Iterator[tuple[FaultServer, AIMLAPIChatGenerator]]:
     """Start a server, and make a component that talks to it."""
     with FaultServer(*answers, tls=tls) as server:
-        generator = AIMLAPIChatGenerator(**{"api_base_url": server.url, "model": "openai/gpt-4o", **settings})
+        generator = AIMLAPIChatGenerator(**{"api_base_url": server.url, "model": MODEL, **settings})
         with closing(generator):
             yield server, generator

@@ -5,6 +5,7 @@
 """However a reply is cut into frames, it stays the same, and nothing of it gets lost."""
 
 import asyncio
+import gc
 import itertools
 import json
 import re
@@ -19,16 +20,18 @@ from haystack.dataclasses import ChatMessage, StreamingChunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.recording import Recording, names
-from tests.reply_cases import MODES, PNG, REMOTE, TWO_CALLS, USAGE, Api, body, end, frame, plain, sse
-from tests.test_reply import FINISH_REASONS, ask, check_chunks
+from tests.generators.chat.completions.reply_cases import FINISH_REASONS, PICTURE, REMOTE, TWO_CALLS
+from tests.support.api import Api, chat_generator, plain, sse
+from tests.support.asking import ask, check_chunks
+from tests.support.modes import SYNC_STREAMED, Mode, plain_only, streamed_only
+from tests.support.recordings import Recording, names
+from tests.support.replies import USAGE, completion, end, frame
 
 THINKING = "\n<think>\r\n2 < 3 </thin> \n</think>\n\nSo <think>: 2</think> < 3.\r\n"
 
 
-@pytest.mark.parametrize("mode", MODES[2:])
-async def test_think_tags_cut_anywhere(mode: str) -> None:
+@streamed_only
+async def test_think_tags_may_be_cut_anywhere(mode: Mode) -> None:
     for size in (1, 2, 3, 5):
         for start in range(len(THINKING) if size == 5 else size):
             cuts = [0, *range(start, len(THINKING), size), len(THINKING)]
@@ -40,7 +43,7 @@ async def test_think_tags_cut_anywhere(mode: str) -> None:
             check_chunks(chunks, reply)
 
 
-def test_print_streaming_chunk(capsys: pytest.CaptureFixture[str]) -> None:
+def test_haystacks_own_callback_prints_the_stream(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = ({"index": index, **call} for index, call in enumerate(TWO_CALLS))
     response = sse(
         frame({"role": "assistant", "content": ""}),
@@ -52,7 +55,7 @@ def test_print_streaming_chunk(capsys: pytest.CaptureFixture[str]) -> None:
         frame({}, "tool_calls"),
     )
 
-    Api(response).generator().run("Hi", streaming_callback=print_streaming_chunk)
+    chat_generator(Api(response)).run("Hi", streaming_callback=print_streaming_chunk)
 
     assert capsys.readouterr().out == (
         "[REASONING]\nHmm.\n\n[ASSISTANT]\nI look."
@@ -61,8 +64,8 @@ def test_print_streaming_chunk(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
-@pytest.mark.parametrize("mode", MODES[2:])
-async def test_chunks(mode: str) -> None:
+@streamed_only
+async def test_one_frame_becomes_a_chunk_for_each_kind_of_content(mode: Mode) -> None:
     logprobs = {"content": [{"token": "I look.", "logprob": -0.1}]}
     delta = {"content": "I look.", "reasoning": "Hm", "tool_calls": [{"index": 3, **TWO_CALLS[0]}]}
     response = sse(frame(delta, "tool_use", choice={"logprobs": logprobs}), {"choices": [], "usage": USAGE})
@@ -105,6 +108,7 @@ DELTAS = {
 
 @pytest.mark.parametrize("name", DELTAS)
 def test_a_long_stream_keeps_nothing_but_its_text(name: str) -> None:
+    bytes_held(DELTAS[name], 100)  # What the first call imports and caches is not of the stream.
     held = bytes_held(DELTAS[name], 3000) - bytes_held(DELTAS[name], 1000)
     assert held / 2000 < 20 + len(PIECE)
 
@@ -116,16 +120,14 @@ def bytes_held(delta: dict[str, Any], count: int) -> int:
 
     def events() -> Iterator[bytes]:
         yield from itertools.repeat(event, count)
+        gc.collect()
         held.append(tracemalloc.get_traced_memory()[0])
         yield f"data: {json.dumps(end())}\n\n".encode()
 
-    def answer(_: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=events())
-
-    generator = AIMLAPIChatGenerator(http_client_kwargs={"transport": httpx2.MockTransport(answer)})
+    generator = chat_generator(Api(httpx2.Response(200, content=events())))
     tracemalloc.start()
     try:
-        generator.run("Hi", streaming_callback=lambda chunk: None)
+        SYNC_STREAMED.complete(generator)
     finally:
         tracemalloc.stop()
     return held[0]
@@ -155,7 +157,7 @@ MESSAGES = st.fixed_dictionaries(
         "content": WORDS | st.tuples(WORDS, WORDS).map(lambda words: f"<think>{words[0]}</think>{words[1]}"),
         "refusal": WORDS,
         "tool_calls": st.lists(CALL, min_size=1, max_size=3),
-        "images": st.just([PNG, REMOTE]),
+        "images": st.just([PICTURE, REMOTE]),
     },
 )
 
@@ -210,18 +212,18 @@ def completions(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         else:
             frames.append(delta)
     return (
-        body({**message, **of_message}, finish_reason, choice=of_choice, **of_top),
+        completion({**message, **of_message}, finish_reason, choice=of_choice, **of_top),
         [*map(frame, frames), end(finish_reason, choice=of_choice, **of_top)],
     )
 
 
-@pytest.mark.parametrize("mode", MODES[2:])
+@streamed_only
 @settings(max_examples=60, deadline=None)
-@given(completion=completions())
-def test_any_cut_gives_the_same_reply(mode: str, completion: Any) -> None:
-    whole, frames = completion
+@given(said=completions())
+def test_any_cut_gives_the_same_reply(mode: Mode, said: Any) -> None:
+    whole, frames = said
 
-    [expected], _ = asyncio.run(ask(mode.removesuffix(" streamed"), plain(whole)))
+    [expected], _ = asyncio.run(ask(mode.plain, plain(whole)))
     [reply], chunks = asyncio.run(ask(mode, sse(*frames)))
 
     assert reply == expected
@@ -231,18 +233,18 @@ def test_any_cut_gives_the_same_reply(mode: str, completion: Any) -> None:
     check_chunks(chunks, reply, shown)
 
 
-@pytest.mark.parametrize("mode", ["sync", "async"])
+@plain_only
 @pytest.mark.parametrize("name", [*names("dialect_*"), *names("stream_*")])
-async def test_no_leaf_of_a_recording_is_lost(name: str, mode: str) -> None:
+async def test_no_leaf_of_a_recording_is_lost(name: str, mode: Mode) -> None:
     response = Recording(name).exchanges[0]["response"]
     if "json" in response:
         sent = response["json"]
-        answers = {mode: plain(sent), f"{mode} streamed": plain(sent)}
+        answers = [(mode, plain(sent)), (mode.streaming, plain(sent))]
     else:
         sent = together(response["sse"])
-        answers = {f"{mode} streamed": sse(*response["sse"], end="")}
+        answers = [(mode.streaming, sse(*response["sse"], end=""))]
 
-    for answer_mode, answer in answers.items():
+    for answer_mode, answer in answers:
         answered, _ = await ask(answer_mode, answer)
         assert lost(sent, answered) == []
 

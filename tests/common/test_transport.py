@@ -2,8 +2,9 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+"""The connections of the asynchronous transport: how many there are, and when they are given back."""
+
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,72 +12,26 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-
-COMPLETION = {"model": "m", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
-
-
-class Server:
-    """Answers each request once `go` is set, and knows its connections."""
-
-    def __init__(self) -> None:
-        self.go = asyncio.Event()
-        self.go.set()
-        self.open: set[asyncio.StreamWriter] = set()
-        self.accepted = 0
-        self.waiting = 0
-        self.most = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.open.add(writer)
-        self.accepted += 1
-        self.most = max(self.most, len(self.open))
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-                await reader.readexactly(int(length.split(b":")[1]))
-                self.waiting += 1
-                await self.go.wait()
-                self.waiting -= 1
-                body = json.dumps(COMPLETION).encode()
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
-                writer.write(b"content-length: %d\r\n\r\n%b" % (len(body), body))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self.open.discard(writer)
-            writer.close()
+from tests.support.crowd import CrowdServer, connections_at_once, until
+from tests.support.server import PATIENCE
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[tuple[Server, AIMLAPIChatGenerator]]:
-    server = Server()
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    generator = AIMLAPIChatGenerator(
-        api_key=Secret.from_token("key"),
-        api_base_url=f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1",
-        max_retries=0,
-        **settings,
-    )
-    try:
-        yield server, generator
-    finally:
-        server.go.set()
-        await generator.close_async()
-        await until(lambda: not server.open)
-        listener.close()
+async def serving(**settings: Any) -> AsyncIterator[tuple[CrowdServer, AIMLAPIChatGenerator]]:
+    with CrowdServer() as server:
+        generator = AIMLAPIChatGenerator(api_base_url=server.url, max_retries=0, **settings)
+        try:
+            yield server, generator
+        finally:
+            server.release()
+            await generator.close_async()
+            await until(lambda: not server.open)
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
-async def hold(server: Server, generator: AIMLAPIChatGenerator, calls: int) -> list[asyncio.Task[Any]]:
-    server.go.clear()
+async def hold(server: CrowdServer, generator: AIMLAPIChatGenerator, calls: int) -> list[asyncio.Task[Any]]:
+    server.hold()
     tasks = [asyncio.create_task(generator.run_async("Hi")) for _ in range(calls)]
     await until(lambda: server.waiting == calls)
     return tasks
@@ -84,16 +39,17 @@ async def hold(server: Server, generator: AIMLAPIChatGenerator, calls: int) -> l
 
 @pytest.mark.parametrize("http_client_kwargs", [None, {"timeout": 60}, {"limits": {"keepalive_expiry": 60}}])
 async def test_calls_in_a_row_share_a_connection_and_calls_at_once_have_their_own(http_client_kwargs: Any) -> None:
-    async with serving(http_client_kwargs=http_client_kwargs) as (server, generator):
+    async with serving(http_client_kwargs=http_client_kwargs, timeout=PATIENCE) as (server, generator):
         for _ in range(5):
             await generator.run_async("Hi")
         assert server.accepted == 1
 
+        calls = connections_at_once(150)
         for _ in range(2):
-            tasks = await hold(server, generator, 150)
-            server.go.set()
+            tasks = await hold(server, generator, calls)
+            server.release()
             await asyncio.gather(*tasks)
-        assert server.accepted == 150
+        assert server.accepted == calls
 
 
 @pytest.mark.parametrize("http_client_kwargs", [{}, {"transport": None}], ids=["stack", "pool of httpx2"])
@@ -103,7 +59,7 @@ async def test_limits_hold(http_client_kwargs: dict[str, Any]) -> None:
         await asyncio.gather(*(generator.run_async("Hi") for _ in range(20)))
 
         assert server.most == 3
-        await until(lambda: len(server.open) == 1)
+        await until(lambda: server.open == 1)
 
 
 async def test_no_free_connection_within_the_pool_timeout() -> None:
@@ -113,27 +69,27 @@ async def test_no_free_connection_within_the_pool_timeout() -> None:
         with pytest.raises(openai.APITimeoutError, match="pool timeout"):
             await generator.run_async("Hi")
 
-        server.go.set()
-        assert (await task)["replies"][0].text == "Hi"
-        assert (await generator.run_async("Hi"))["replies"][0].text == "Hi"
+        server.release()
+        assert (await task)["replies"][0].text == "Hello"
+        assert (await generator.run_async("Hi"))["replies"][0].text == "Hello"
 
 
 async def test_without_a_maximum_nothing_waits() -> None:
     async with serving(http_client_kwargs={"limits": {"max_connections": None}}) as (server, generator):
         tasks = await hold(server, generator, 20)
-        server.go.set()
+        server.release()
         await asyncio.gather(*tasks)
-        assert len(server.open) == 20
+        assert server.open == 20
 
 
 async def test_connections_idle_for_too_long_are_closed() -> None:
     limits = {"max_connections": 10, "keepalive_expiry": 0.0}
     async with serving(http_client_kwargs={"limits": limits}) as (server, generator):
         tasks = await hold(server, generator, 5)
-        server.go.set()
+        server.release()
         await asyncio.gather(*tasks)
         await generator.run_async("Hi")
-        await until(lambda: len(server.open) <= 1)
+        await until(lambda: server.open <= 1)
 
 
 async def test_a_cancelled_call_gives_its_place_back() -> None:
@@ -143,16 +99,16 @@ async def test_a_cancelled_call_gives_its_place_back() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await until(lambda: not server.open or server.waiting == 1)
-        server.go.set()
-        assert (await generator.run_async("Hi"))["replies"][0].text == "Hi"
+        server.release()
+        assert (await generator.run_async("Hi"))["replies"][0].text == "Hello"
 
 
 async def test_closing_closes_busy_connections_with_their_response() -> None:
     async with serving() as (server, generator):
         (task,) = await hold(server, generator, 1)
         await generator.close_async()
-        server.go.set()
-        assert (await task)["replies"][0].text == "Hi"
+        server.release()
+        assert (await task)["replies"][0].text == "Hello"
         await until(lambda: not server.open)
 
 
@@ -160,7 +116,7 @@ async def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPat
     async with serving() as (server, generator):
         monkeypatch.setenv("HTTP_PROXY", generator.api_base_url.removesuffix("/v1"))
         generator.api_base_url = "http://aimlapi.invalid/v1"
-        assert (await generator.run_async("Hi"))["replies"][0].text == "Hi"
+        assert (await generator.run_async("Hi"))["replies"][0].text == "Hello"
         assert server.accepted == 1
 
 
@@ -177,5 +133,5 @@ async def test_a_connection_is_given_back_once() -> None:
         waiting = asyncio.create_task(generator.run_async("Hi"))
         await asyncio.sleep(0.05)
         assert server.waiting == 1
-        server.go.set()
+        server.release()
         await asyncio.gather(task, waiting)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import respx
 
-RECORDINGS = Path(__file__).parent / "recordings"
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 RESPONSE_HEADERS = ("content-type", "retry-after", "x-inference-id", "x-client-request-id")
 COST_HEADERS = "x-aimlapi-"
 ACCOUNT_FIELDS = r'"((?:user|account|org|organization|project|customer)(?:_?id)?|email)"(\s*:\s*)"[^"]*"'

@@ -6,44 +6,24 @@
 
 from typing import Any
 
-import httpx2
 import pytest
 from haystack import component
 from haystack.dataclasses import ChatMessage
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator
-from tests.wire import Wire, call, in_all_modes
+from tests.support.api import Api, over
+from tests.support.modes import Mode, in_all_modes
 
-RESPONSE = {
-    "id": "resp_1",
-    "status": "completed",
-    "model": "vendor/model",
-    "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}],
-}
+KINDS = (AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator)
 
 
-class Responses(httpx2.MockTransport):
-    """Answers as `/v1/responses` does, with the whole response in either mode."""
-
-    def __init__(self) -> None:
-        super().__init__(self._answer)
-        self.requests: list[httpx2.Request] = []
-
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        return httpx2.Response(200, json=RESPONSE)
-
-
-TRANSPORTS = {AIMLAPIChatGenerator: Wire, AIMLAPIResponsesChatGenerator: Responses}
-
-
-@pytest.fixture(params=TRANSPORTS, ids=lambda kind: kind.__name__)
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def kind(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
 @in_all_modes
-async def test_prepare_api_call(kind: Any, mode: str) -> None:
+async def test_prepare_api_call(kind: Any, mode: Mode) -> None:
     @component
     class Subclass(kind):
         def _prepare_api_call(self, **parameters: Any) -> dict[str, Any]:
@@ -51,17 +31,17 @@ async def test_prepare_api_call(kind: Any, mode: str) -> None:
             assert arguments["openai_endpoint"] == "create"
             return {**arguments, "temperature": 0.5, "extra_body": {**arguments["extra_body"], "top_k": 3}}
 
-    transport = TRANSPORTS[kind]()
-    generator = Subclass(model="vendor/model", http_client_kwargs={"transport": transport})
-    (reply,) = (await call(generator, mode, "Hi"))["replies"]
+    api = Api()
+    generator = Subclass(model="vendor/model", **over(api))
+    (reply,) = (await mode.call(generator, "Hi"))["replies"]
     assert reply.text == "Hello"
-    body = httpx2.Response(200, content=transport.requests[0].content).json()
+    (body,) = api.bodies
     assert (body["temperature"], body["top_k"]) == (0.5, 3)
     assert "openai_endpoint" not in body
 
 
 @in_all_modes
-async def test_handle_stream_response(kind: Any, mode: str) -> None:
+async def test_handle_stream_response(kind: Any, mode: Mode) -> None:
     """Whoever handles a stream gets it as it comes from the client, and may hand it on."""
     streams: list[Any] = []
 
@@ -75,14 +55,14 @@ async def test_handle_stream_response(kind: Any, mode: str) -> None:
             streams.append(stream)
             return await kind._handle_async_stream_response(self, stream, callback)
 
-    generator = Subclass(model="vendor/model", http_client_kwargs={"transport": TRANSPORTS[kind]()})
-    (reply,) = (await call(generator, mode, "Hi"))["replies"]
+    generator = Subclass(model="vendor/model", **over(Api()))
+    (reply,) = (await mode.call(generator, "Hi"))["replies"]
     assert reply.text == "Hello"
-    assert len(streams) == mode.endswith("streamed")
+    assert len(streams) == mode.streamed
 
 
 @in_all_modes
-async def test_handle_stream_response_of_its_own(kind: Any, mode: str) -> None:
+async def test_handle_stream_response_of_its_own(kind: Any, mode: Mode) -> None:
     @component
     class Subclass(kind):
         def _handle_stream_response(self, stream: Any, callback: Any) -> list[ChatMessage]:
@@ -91,13 +71,13 @@ async def test_handle_stream_response_of_its_own(kind: Any, mode: str) -> None:
         async def _handle_async_stream_response(self, stream: Any, callback: Any) -> list[ChatMessage]:
             return [ChatMessage.from_assistant("mine")]
 
-    generator = Subclass(model="vendor/model", http_client_kwargs={"transport": TRANSPORTS[kind]()})
-    (reply,) = (await call(generator, mode, "Hi"))["replies"]
-    assert reply.text == ("mine" if mode.endswith("streamed") else "Hello")
+    generator = Subclass(model="vendor/model", **over(Api()))
+    (reply,) = (await mode.call(generator, "Hi"))["replies"]
+    assert reply.text == ("mine" if mode.streamed else "Hello")
 
 
 @in_all_modes
-async def test_resolve_flattened_kwargs(mode: str) -> None:
+async def test_resolve_flattened_kwargs(mode: Mode) -> None:
     @component
     class Subclass(AIMLAPIResponsesChatGenerator):
         def _resolve_flattened_kwargs(self, generation_kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -106,29 +86,29 @@ async def test_resolve_flattened_kwargs(mode: str) -> None:
                 self, {**generation_kwargs, "reasoning_effort": effort}
             )
 
-    transport = Responses()
-    generator = Subclass(model="vendor/model", http_client_kwargs={"transport": transport})
+    api = Api()
+    generator = Subclass(model="vendor/model", **over(api))
     given = {"how_hard": "low"}
-    await call(generator, mode, "Hi", generation_kwargs=given)
-    body = httpx2.Response(200, content=transport.requests[0].content).json()
+    await mode.call(generator, "Hi", generation_kwargs=given)
+    (body,) = api.bodies
     assert body["reasoning"] == {"effort": "low"}
     assert given == {"how_hard": "low"}
     assert "how_hard" not in body
 
 
 @in_all_modes
-async def test_client_kwargs(kind: Any, mode: str) -> None:
+async def test_client_kwargs(kind: Any, mode: Mode) -> None:
     @component
     class Subclass(kind):
         def _client_kwargs(self) -> dict[str, Any]:
             kwargs = kind._client_kwargs(self)
             return {**kwargs, "base_url": "http://127.0.0.1:9/other", "default_query": {"tenant": "7"}}
 
-    transport = TRANSPORTS[kind]()
-    generator = Subclass(model="vendor/model", http_client_kwargs={"transport": transport})
-    await call(generator, mode, "Hi")
-    assert str(transport.requests[0].url).startswith("http://127.0.0.1:9/other/")
-    assert transport.requests[0].url.query == b"tenant=7"
+    api = Api()
+    generator = Subclass(model="vendor/model", **over(api))
+    await mode.call(generator, "Hi")
+    assert str(api.requests[0].url).startswith("http://127.0.0.1:9/other/")
+    assert api.requests[0].url.query == b"tenant=7"
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -145,6 +125,6 @@ async def test_run(kind: Any, asynchronous: bool) -> None:
             result = await kind.run_async(self, messages)
             return {**result, "count": len(result["replies"])}
 
-    generator = Subclass(model="vendor/model", http_client_kwargs={"transport": TRANSPORTS[kind]()})
+    generator = Subclass(model="vendor/model", **over(Api()))
     result = await generator.run_async("Hi") if asynchronous else generator.run("Hi")
     assert (result["replies"][0].text, result["count"]) == ("Hello", 1)

@@ -16,9 +16,10 @@ from haystack.utils import Secret
 from openai import DEFAULT_TIMEOUT
 from pydantic import BaseModel
 
-from tests.wire import MODEL, MODES, Wire, body, call, generator, in_all_modes
+from tests.support.api import Api, chat_body, chat_generator
+from tests.support.modes import ASYNC_STREAMED, Mode, in_all_modes, streamed_only
+from tests.support.replies import MODEL, PIXEL, completion
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
@@ -94,20 +95,20 @@ def tool_call(call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
         ),
     ],
 )
-async def test_parameters_are_fields_of_the_body(mode: str, init: Any, run: Any, sent: Any) -> None:
-    wire = Wire()
-    await call(generator(wire, generation_kwargs=init), mode, "Hi", generation_kwargs=run)
-    assert wire.bodies == [body(mode, **sent)]
+async def test_parameters_are_fields_of_the_body(mode: Mode, init: Any, run: Any, sent: Any) -> None:
+    api = Api()
+    await mode.call(chat_generator(api, generation_kwargs=init), "Hi", generation_kwargs=run)
+    assert api.bodies == [chat_body(mode, **sent)]
 
 
 @in_all_modes
-async def test_request_options_are_no_fields_of_the_body(mode: str) -> None:
-    wire = Wire()
-    component = generator(wire, generation_kwargs={"extra_query": {"a": "1"}, "timeout": 3})
-    await call(component, mode, "Hi", generation_kwargs={"timeout": 4.5, "extra_headers": {"X-A": "1"}})
-    await call(component, mode, "Hi", generation_kwargs={"timeout": None, "extra_query": None})
-    first, second = wire.requests
-    assert wire.bodies == [body(mode), body(mode)]
+async def test_request_options_are_no_fields_of_the_body(mode: Mode) -> None:
+    api = Api()
+    component = chat_generator(api, generation_kwargs={"extra_query": {"a": "1"}, "timeout": 3})
+    await mode.call(component, "Hi", generation_kwargs={"timeout": 4.5, "extra_headers": {"X-A": "1"}})
+    await mode.call(component, "Hi", generation_kwargs={"timeout": None, "extra_query": None})
+    first, second = api.requests
+    assert api.bodies == [chat_body(mode), chat_body(mode)]
     assert (first.url.query, second.url.query) == (b"a=1", b"")
     assert (first.headers.get("x-a"), second.headers.get("x-a")) == ("1", None)
     assert first.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), 4.5)
@@ -127,36 +128,36 @@ async def test_request_options_are_no_fields_of_the_body(mode: str) -> None:
         ),
     ],
 )
-async def test_parameters_with_a_place_of_their_own_are_refused(mode: str, parameters: Any, message: str) -> None:
-    wire = Wire()
+async def test_parameters_with_a_place_of_their_own_are_refused(mode: Mode, parameters: Any, message: str) -> None:
+    api = Api()
     for init, run in ((parameters, None), (None, parameters)):
         with pytest.raises(ValueError) as refused:
-            await call(generator(wire, generation_kwargs=init), mode, "Hi", generation_kwargs=run)
+            await mode.call(chat_generator(api, generation_kwargs=init), "Hi", generation_kwargs=run)
         assert str(refused.value) == message
-    assert wire.requests == []
+    assert api.requests == []
 
 
 @in_all_modes
 @pytest.mark.parametrize("parameters", [{"n": 2}, {"extra_body": {"n": 2}}])
-async def test_several_replies_cannot_be_streamed(mode: str, parameters: Any) -> None:
-    wire = Wire()
-    component = generator(wire, generation_kwargs=parameters)
-    if mode.endswith("streamed"):
+async def test_several_replies_cannot_be_streamed(mode: Mode, parameters: Any) -> None:
+    api = Api()
+    component = chat_generator(api, generation_kwargs=parameters)
+    if mode.streamed:
         with pytest.raises(ValueError, match="Cannot stream multiple responses, please set n=1"):
-            await call(component, mode, "Hi")
-        assert wire.requests == []
+            await mode.call(component, "Hi")
+        assert api.requests == []
     else:
-        await call(component, mode, "Hi")
-        assert wire.bodies == [body(mode, n=2)]
+        await mode.call(component, "Hi")
+        assert api.bodies == [chat_body(mode, n=2)]
 
 
-@pytest.mark.parametrize("mode", MODES[2:])
+@streamed_only
 @pytest.mark.parametrize("place", ["init", "run"])
-async def test_stream_options_none_sends_none(mode: str, place: str) -> None:
-    wire = Wire()
+async def test_stream_options_none_sends_none(mode: Mode, place: str) -> None:
+    api = Api()
     init, run = ({"stream_options": None}, None) if place == "init" else (None, {"stream_options": None})
-    await call(generator(wire, generation_kwargs=init), mode, "Hi", generation_kwargs=run)
-    assert wire.bodies == [{"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "stream": True}]
+    await mode.call(chat_generator(api, generation_kwargs=init), "Hi", generation_kwargs=run)
+    assert api.bodies == [{"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "stream": True}]
 
 
 # Headers
@@ -164,10 +165,10 @@ async def test_stream_options_none_sends_none(mode: str, place: str) -> None:
 ATTRIBUTION = {"http-referer": "https://github.com/deepset-ai/haystack-core-integrations", "x-title": "Haystack"}
 
 
-def own_headers(wire: Wire) -> dict[str, str]:
+def own_headers(api: Api) -> dict[str, str]:
     """The headers that are neither the HTTP client's nor the SDK's."""
     usual = {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"}
-    (request,) = wire.requests
+    (request,) = api.requests
     return {
         name: value
         for name, value in request.headers.multi_items()
@@ -216,37 +217,35 @@ def own_headers(wire: Wire) -> dict[str, str]:
     ],
 )
 async def test_headers_are_laid_over_each_other(
-    mode: str, init: Any, init_parameters: Any, run: Any, sent: Any, monkeypatch: pytest.MonkeyPatch
+    mode: Mode, init: Any, init_parameters: Any, run: Any, sent: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire = Wire()
-    component = generator(
-        wire,
-        extra_headers=init,
-        generation_kwargs={"extra_headers": init_parameters} if init_parameters else None,
+    api = Api()
+    component = chat_generator(
+        api, extra_headers=init, generation_kwargs={"extra_headers": init_parameters} if init_parameters else None
     )
     # Secrets are resolved when sending.
     monkeypatch.setenv("HEADER", "from the environment")
-    await call(component, mode, "Hi", generation_kwargs={"extra_headers": run} if run else None)
-    assert own_headers(wire) == {"authorization": "Bearer test-key", **sent}
-    assert wire.bodies == [body(mode)]
+    await mode.call(component, "Hi", generation_kwargs={"extra_headers": run} if run else None)
+    assert own_headers(api) == {"authorization": "Bearer test-key", **sent}
+    assert api.bodies == [chat_body(mode)]
 
 
 @in_all_modes
 @pytest.mark.parametrize("request_id", ["a" * 128, "0", "A-Z_a.z:0"])
-async def test_client_request_id_in_the_alphabet_of_aimlapi_is_sent(mode: str, request_id: str) -> None:
-    wire = Wire()
-    await call(generator(wire, extra_headers={"x-client-REQUEST-id": request_id}), mode, "Hi")
-    assert own_headers(wire)["x-client-request-id"] == request_id
+async def test_client_request_id_in_the_alphabet_of_aimlapi_is_sent(mode: Mode, request_id: str) -> None:
+    api = Api()
+    await mode.call(chat_generator(api, extra_headers={"x-client-REQUEST-id": request_id}), "Hi")
+    assert own_headers(api)["x-client-request-id"] == request_id
 
 
 @in_all_modes
 @pytest.mark.parametrize("request_id", ["", "a" * 129, "a b", "a/b", "é", "a\n", Secret.from_token("a,b")])
-async def test_client_request_id_that_aimlapi_would_drop_is_refused(mode: str, request_id: Any) -> None:
-    wire = Wire()
+async def test_client_request_id_that_aimlapi_would_drop_is_refused(mode: Mode, request_id: Any) -> None:
+    api = Api()
     for init, run in (({"X-CLIENT-request-id": request_id}, None), (None, {"X-CLIENT-request-id": request_id})):
         with pytest.raises(ValueError, match="must be 1 to 128 characters of A-Z a-z 0-9"):
-            await call(generator(wire, extra_headers=init), mode, "Hi", generation_kwargs={"extra_headers": run})
-    assert wire.requests == []
+            await mode.call(chat_generator(api, extra_headers=init), "Hi", generation_kwargs={"extra_headers": run})
+    assert api.requests == []
 
 
 # Tools
@@ -266,24 +265,23 @@ async def test_client_request_id_that_aimlapi_would_drop_is_refused(mode: str, r
         ([tool("a"), Toolset([tool("b"), tool("c")]), tool("d")], None, {"tools": [function(name) for name in "abcd"]}),
     ],
 )
-async def test_tools_of_run_replace_those_of_init(mode: str, init: Any, run: Any, sent: Any) -> None:
-    wire = Wire()
-    await call(generator(wire, tools=init), mode, "Hi", tools=run)
-    assert wire.bodies == [body(mode, **sent)]
+async def test_tools_of_run_replace_those_of_init(mode: Mode, init: Any, run: Any, sent: Any) -> None:
+    api = Api()
+    await mode.call(chat_generator(api, tools=init), "Hi", tools=run)
+    assert api.bodies == [chat_body(mode, **sent)]
 
 
 @in_all_modes
 @pytest.mark.parametrize(
-    "tools",
-    [[tool("a"), tool("a")], [tool("a"), Toolset([tool("a")])], [Toolset([tool("a")]), Toolset([tool("a")])]],
+    "tools", [[tool("a"), tool("a")], [tool("a"), Toolset([tool("a")])], [Toolset([tool("a")]), Toolset([tool("a")])]]
 )
-async def test_tools_of_one_name_are_refused(mode: str, tools: Any) -> None:
-    wire = Wire()
+async def test_tools_of_one_name_are_refused(mode: Mode, tools: Any) -> None:
+    api = Api()
     with pytest.raises(ValueError, match="Duplicate tool names found"):
-        generator(wire, tools=tools)
+        chat_generator(api, tools=tools)
     with pytest.raises(ValueError, match="Duplicate tool names found"):
-        await call(generator(wire), mode, "Hi", tools=tools)
-    assert wire.requests == []
+        await mode.call(chat_generator(api), "Hi", tools=tools)
+    assert api.requests == []
 
 
 LOOSE = {
@@ -356,20 +354,20 @@ STRICT = {
 
 @in_all_modes
 @pytest.mark.parametrize(("init", "run"), [(True, None), (False, True), (True, True)])
-async def test_strict_tools_are_strict_at_every_depth(mode: str, init: bool, run: bool | None) -> None:
-    wire = Wire()
+async def test_strict_tools_are_strict_at_every_depth(mode: Mode, init: bool, run: bool | None) -> None:
+    api = Api()
     loose = tool(parameters=deepcopy(LOOSE))
-    await call(generator(wire, tools=[loose], tools_strict=init), mode, "Hi", tools_strict=run)
-    assert wire.bodies == [body(mode, tools=[function(parameters=STRICT, strict=True)])]
+    await mode.call(chat_generator(api, tools=[loose], tools_strict=init), "Hi", tools_strict=run)
+    assert api.bodies == [chat_body(mode, tools=[function(parameters=STRICT, strict=True)])]
     assert loose == tool(parameters=LOOSE)
 
 
 @in_all_modes
 @pytest.mark.parametrize(("init", "run"), [(False, None), (True, False)])
-async def test_tools_that_need_not_be_strict_are_sent_as_they_are(mode: str, init: bool, run: bool | None) -> None:
-    wire = Wire()
-    await call(generator(wire, tools=[tool(parameters=LOOSE)], tools_strict=init), mode, "Hi", tools_strict=run)
-    assert wire.bodies == [body(mode, tools=[function(parameters=LOOSE)])]
+async def test_tools_that_need_not_be_strict_are_sent_as_they_are(mode: Mode, init: bool, run: bool | None) -> None:
+    api = Api()
+    await mode.call(chat_generator(api, tools=[tool(parameters=LOOSE)], tools_strict=init), "Hi", tools_strict=run)
+    assert api.bodies == [chat_body(mode, tools=[function(parameters=LOOSE)])]
 
 
 # Structured output
@@ -459,16 +457,20 @@ LOOSE_FORMAT = {"type": "json_schema", "json_schema": {"name": "loose", "schema"
         ({"type": "json_object"}, {"type": "json_object"}),
     ],
 )
-async def test_structured_output(mode: str, tools: Any, reply: str, response_format: Any, sent: Any) -> None:
-    wire = Wire({"content": reply, "finish_reason": "length"})
-    component = generator(wire, generation_kwargs={"response_format": response_format})
-    replies = (await call(component, mode, "Hi", tools=tools))["replies"]
-    assert wire.bodies == [body(mode, response_format=sent, **({"tools": [function()]} if tools else {}))]
+async def test_structured_output_is_asked_for_and_comes_as_text(
+    mode: Mode, tools: Any, reply: str, response_format: Any, sent: Any
+) -> None:
+    api = Api(completion({"content": reply}, "length"))
+    component = chat_generator(api, generation_kwargs={"response_format": response_format})
+    replies = (await mode.call(component, "Hi", tools=tools))["replies"]
+    assert api.bodies == [chat_body(mode, response_format=sent, **({"tools": [function()]} if tools else {}))]
     assert [message.text for message in replies] == [reply]
 
 
 async def test_a_structured_reply_becomes_an_object() -> None:
-    component = generator(Wire({"content": '{"name": "Ada"}'}), generation_kwargs={"response_format": Person})
+    component = chat_generator(
+        Api(completion({"content": '{"name": "Ada"}'})), generation_kwargs={"response_format": Person}
+    )
     assert Person.model_validate_json(component.run("Hi")["replies"][0].text) == Person(name="Ada")
 
 
@@ -531,29 +533,34 @@ def rounds(resent: dict[str, Any]) -> list[list[dict[str, Any]]]:
     return [*sent, [*past, *over]]
 
 
+def three_rounds(said: dict[str, Any]) -> Api:
+    calls = [completion(with_call(said, round_), "tool_calls") for round_ in range(3)]
+    return Api(*calls, completion({"content": "Sunny.", "reasoning_content": "Over."}))
+
+
 @in_all_dialects
 @in_all_modes
-async def test_agent_sends_reasoning_back_inside_its_loop_only(mode: str, said: Any, resent: Any) -> None:
-    wire = Wire(*(with_call(said, round_) for round_ in range(3)), {"content": "Sunny.", "reasoning_content": "Over."})
-    agent = Agent(chat_generator=generator(wire), tools=[tool()])
-    result = await call(agent, mode, [ChatMessage.from_user("Hi")])
+async def test_agent_sends_reasoning_back_inside_its_loop_only(mode: Mode, said: Any, resent: Any) -> None:
+    api = three_rounds(said)
+    agent = Agent(chat_generator=chat_generator(api), tools=[tool()])
+    result = await mode.call(agent, [ChatMessage.from_user("Hi")])
     assert result["last_message"].text == "Sunny."
-    await call(agent, mode, [*result["messages"], ChatMessage.from_user("Thanks")])
-    assert wire.bodies == [body(mode, messages, tools=[function()]) for messages in rounds(resent)]
+    await mode.call(agent, [*result["messages"], ChatMessage.from_user("Thanks")])
+    assert api.bodies == [chat_body(mode, messages, tools=[function()]) for messages in rounds(resent)]
 
 
 @in_all_dialects
 @in_all_modes
-async def test_reasoning_survives_serialization_and_a_fresh_component(mode: str, said: Any, resent: Any) -> None:
-    wire = Wire(*(with_call(said, round_) for round_ in range(3)), {"content": "Sunny.", "reasoning_content": "Over."})
+async def test_reasoning_survives_serialization_and_a_fresh_component(mode: Mode, said: Any, resent: Any) -> None:
+    api = three_rounds(said)
     conversation = [ChatMessage.from_user("Hi")]
-    while len(wire.requests) < 5:
+    while len(api.requests) < 5:
         conversation = [ChatMessage.from_dict(json.loads(json.dumps(message.to_dict()))) for message in conversation]
-        (reply,) = (await call(generator(wire), mode, conversation))["replies"]
+        (reply,) = (await mode.call(chat_generator(api), conversation))["replies"]
         conversation += [reply, *(ChatMessage.from_tool(look_up(**c.arguments), c) for c in reply.tool_calls)]
         if not reply.tool_calls:
             conversation.append(ChatMessage.from_user("Thanks"))
-    assert wire.bodies == [body(mode, messages) for messages in rounds(resent)]
+    assert api.bodies == [chat_body(mode, messages) for messages in rounds(resent)]
 
 
 HELLO = ChatMessage.from_user("Hi")
@@ -609,21 +616,27 @@ since_3_4 = pytest.mark.skipif(
         ([Shouted.from_assistant("Yes")], [{"role": "assistant", "content": "YES"}]),
     ],
 )
-async def test_assistant_turns(mode: str, turns: Any, sent: Any) -> None:
-    wire = Wire()
+async def test_assistant_turns_go_back_without_what_the_api_does_not_take(mode: Mode, turns: Any, sent: Any) -> None:
+    api = Api()
     for conversation in ([HELLO, *turns], [HELLO, *turns, HELLO]):
-        await call(generator(wire), mode, conversation)
+        await mode.call(chat_generator(api), conversation)
     hello = {"role": "user", "content": "Hi"}
-    assert wire.bodies == [body(mode, [hello, *sent]), body(mode, [hello, *sent, hello])]
+    assert api.bodies == [chat_body(mode, [hello, *sent]), chat_body(mode, [hello, *sent, hello])]
 
 
 @in_all_modes
-async def test_reasoning_alone_is_no_turn_inside_a_tool_loop(mode: str) -> None:
-    wire = Wire({"content": None, "reasoning_content": "Hm."})
-    (reply,) = (await call(generator(wire), mode, "Hi"))["replies"]
-    await call(generator(wire), mode, [HELLO, reply])
+async def test_history_without_anything_to_send_is_refused(mode: Mode) -> None:
+    with pytest.raises(ValueError, match=r"`messages` hold nothing to send"):
+        await mode.call(chat_generator(Api()), [ChatMessage.from_assistant(reasoning="Hm")])
+
+
+@in_all_modes
+async def test_reasoning_alone_is_no_turn_inside_a_tool_loop(mode: Mode) -> None:
+    api = Api(completion({"content": None, "reasoning_content": "Hm."}))
+    (reply,) = (await mode.call(chat_generator(api), "Hi"))["replies"]
+    await mode.call(chat_generator(api), [HELLO, reply])
     assert reply.reasoning.reasoning_text == "Hm."
-    assert wire.bodies == [body(mode), body(mode)]
+    assert api.bodies == [chat_body(mode), chat_body(mode)]
 
 
 class Unconvertible(ChatMessage):
@@ -636,21 +649,21 @@ class Unconvertible(ChatMessage):
 
 @in_all_modes
 @pytest.mark.parametrize("silent", [Unconvertible.from_assistant(), Unconvertible.from_assistant(reasoning="Hm.")])
-async def test_a_turn_with_nothing_to_say_is_left_out_under_any_haystack(mode: str, silent: ChatMessage) -> None:
-    wire = Wire()
-    await call(generator(wire), mode, [HELLO, silent])
-    assert wire.bodies == [body(mode)]
+async def test_a_turn_with_nothing_to_say_is_left_out_under_any_haystack(mode: Mode, silent: ChatMessage) -> None:
+    api = Api()
+    await mode.call(chat_generator(api), [HELLO, silent])
+    assert api.bodies == [chat_body(mode)]
 
 
 @in_all_modes
-async def test_pictures_of_the_assistant_stay_here_with_a_warning(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_pictures_of_the_assistant_stay_here_with_a_warning(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
     picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
-    wire = Wire({"content": "Look!", "images": [picture]}, {"content": None, "images": [picture]})
-    looks = [(await call(generator(wire), mode, "Hi"))["replies"][0] for _ in range(2)]
-    await call(generator(wire), mode, [HELLO, *looks, HELLO])
+    api = Api(*(completion({"content": text, "images": [picture]}) for text in ("Look!", None)))
+    looks = [(await mode.call(chat_generator(api), "Hi"))["replies"][0] for _ in range(2)]
+    await mode.call(chat_generator(api), [HELLO, *looks, HELLO])
     hello = {"role": "user", "content": "Hi"}
     assert [len(look.images) for look in looks] == [1, 1]
-    assert wire.bodies[-1] == body(mode, [hello, {"role": "assistant", "content": "Look!"}, hello])
+    assert api.bodies[-1] == chat_body(mode, [hello, {"role": "assistant", "content": "Look!"}, hello])
     for position in (1, 2):
         assert f"images and files of the assistant message at position {position} are not sent" in caplog.text
 
@@ -718,17 +731,17 @@ async def test_pictures_of_the_assistant_stay_here_with_a_warning(mode: str, cap
         ),
     ],
 )
-async def test_inputs(mode: str, messages: Any, sent: Any) -> None:
-    wire = Wire()
-    await call(generator(wire), mode, messages)
-    assert wire.bodies == [body(mode, sent)]
+async def test_inputs_are_sent_in_the_form_of_the_api(mode: Mode, messages: Any, sent: Any) -> None:
+    api = Api()
+    await mode.call(chat_generator(api), messages)
+    assert api.bodies == [chat_body(mode, sent)]
 
 
 async def test_unicode_is_sent_unescaped() -> None:
-    wire = Wire()
-    generator(wire).run([ChatMessage.from_assistant(tool_calls=[CALL]), ChatMessage.from_tool("☀", CALL)])
-    assert '\\"Zürich 🏔\\"' in wire.requests[0].content.decode()
-    assert '"☀"' in wire.requests[0].content.decode()
+    api = Api()
+    chat_generator(api).run([ChatMessage.from_assistant(tool_calls=[CALL]), ChatMessage.from_tool("☀", CALL)])
+    assert '\\"Zürich 🏔\\"' in api.requests[0].content.decode()
+    assert '"☀"' in api.requests[0].content.decode()
 
 
 @in_all_modes
@@ -764,28 +777,30 @@ async def test_unicode_is_sent_unescaped() -> None:
         (None, TypeError, "`messages` must be a string or a list of ChatMessage, got NoneType at position 1."),
     ],
 )
-async def test_what_cannot_be_sent_is_named_by_its_position(mode: str, message: Any, error: Any, text: str) -> None:
-    wire = Wire()
+async def test_what_cannot_be_sent_is_named_by_its_position(mode: Mode, message: Any, error: Any, text: str) -> None:
+    api = Api()
     with pytest.raises(error) as refusal:
-        await call(generator(wire), mode, [HELLO, message, HELLO])
+        await mode.call(chat_generator(api), [HELLO, message, HELLO])
     assert str(refusal.value).startswith(text)
-    assert wire.requests == []
+    assert api.requests == []
 
 
 @in_all_modes
 @pytest.mark.parametrize("messages", [None, HELLO, {"role": "user"}, 5])
-async def test_messages_are_a_list_or_a_string(mode: str, messages: Any) -> None:
+async def test_messages_are_a_list_or_a_string(mode: Mode, messages: Any) -> None:
     with pytest.raises(TypeError, match="`messages` must be a list of ChatMessage or a string, got "):
-        await call(generator(Wire()), mode, messages)
+        await mode.call(chat_generator(Api()), messages)
 
 
 # Whatever is passed in
 
 
 @in_all_modes
-async def test_nothing_passed_in_is_changed(mode: str) -> None:
-    reasoned = Wire(with_call(DIALECTS["reasoning_details"][0] | {"tool_calls": [SIGNATURE]}, 1))
-    (reply,) = generator(reasoned).run("Hi")["replies"]
+async def test_nothing_passed_in_is_changed(mode: Mode) -> None:
+    reasoned = Api(
+        completion(with_call(DIALECTS["reasoning_details"][0] | {"tool_calls": [SIGNATURE]}, 1), "tool_calls")
+    )
+    (reply,) = chat_generator(reasoned).run("Hi")["replies"]
     messages = [ChatMessage.from_system("Be brief."), HELLO, reply, ChatMessage.from_tool([TextContent("sunny")], CALL)]
     init = {
         "extra_headers": {"X-A": "1", "x-title": "Mine"},
@@ -804,16 +819,16 @@ async def test_nothing_passed_in_is_changed(mode: str) -> None:
         "tools_strict": True,
     }
     before = deepcopy((messages, init, run))
-    wire = Wire()
-    component = generator(wire, tools_strict=True, **init)
-    await call(component, mode, messages, **run)
-    await call(component, mode, messages)
+    api = Api()
+    component = chat_generator(api, tools_strict=True, **init)
+    await mode.call(component, messages, **run)
+    await mode.call(component, messages)
     assert (messages, init, run) == before
-    assert len(wire.requests) == 2
+    assert len(api.requests) == 2
     # The second run knows nothing of the first.
-    fresh = Wire()
-    await call(generator(fresh, tools_strict=True, **init), mode, messages)
-    assert wire.bodies[1] == fresh.bodies[0]
+    fresh = Api()
+    await mode.call(chat_generator(fresh, tools_strict=True, **init), messages)
+    assert api.bodies[1] == fresh.bodies[0]
     assert own_headers(fresh) == {
         "authorization": "Bearer test-key",
         **ATTRIBUTION,
@@ -852,18 +867,18 @@ async def test_run_async_takes_either_kind_of_callback(kind: str, place: str) ->
     chunks, others = AsyncChunks() if kind == "object" else Chunks(), Chunks()
     callback = asynchronous(chunks) if kind == "asynchronous" else chunks
     init = {"init": callback, "run": None, "both": others}[place]
-    wire = Wire()
-    component = generator(wire, streaming_callback=init)
+    api = Api()
+    component = chat_generator(api, streaming_callback=init)
     await component.run_async("Hi", streaming_callback=None if place == "init" else callback)
     assert (chunks.text, others.text) == ("Hello", "")
-    assert wire.bodies == [body("run_async streamed")]
+    assert api.bodies == [chat_body(ASYNC_STREAMED)]
 
 
 @pytest.mark.parametrize("place", ["init", "run"])
 def test_run_refuses_an_asynchronous_callback(place: str) -> None:
-    wire = Wire()
+    api = Api()
     callback = asynchronous(Chunks())
-    component = generator(wire, streaming_callback=callback if place == "init" else None)
+    component = chat_generator(api, streaming_callback=callback if place == "init" else None)
     with pytest.raises(ValueError, match="callback cannot be a coroutine"):
         component.run("Hi", streaming_callback=callback if place == "run" else None)
-    assert wire.requests == []
+    assert api.requests == []

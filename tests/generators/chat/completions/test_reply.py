@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the API sends, plain or in frames, and the whole reply that becomes of it."""
+
+import json
+import logging
+from importlib.metadata import version
+from typing import Any
+
+import httpx2
+import pytest
+from haystack.components.agents import Agent
+from haystack.dataclasses import ChatMessage
+from haystack.tools import Tool
+
+from tests.generators.chat.completions.reply_cases import CASES, FINISH_REASONS, Case, fragment
+from tests.support.api import Api, chat_generator, plain, sse
+from tests.support.asking import ask, assert_error, check_chunks
+from tests.support.modes import MODES, SYNC, SYNC_STREAMED, Mode, in_all_modes, streamed_only
+from tests.support.replies import USAGE, completion, end, failure, frame
+
+WEATHER = Tool("weather", "The weather.", {"type": "object", "properties": {}}, lambda **_: "sunny")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [(name, mode) for name, case in CASES.items() for mode in MODES if case.body or mode.streamed]
+)
+async def test_reply(name: str, mode: Mode) -> None:
+    case = CASES[name]
+
+    [reply], chunks = await ask(mode, case.answer(mode))
+
+    assert reply.to_dict() == case.reply()
+    if chunks:
+        check_chunks(chunks, reply, case.live)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.body])
+async def test_json_in_answer_to_a_streamed_call(name: str) -> None:
+    case = CASES[name]
+
+    [reply], _ = await ask(SYNC_STREAMED, case.answer(SYNC))
+
+    assert reply.to_dict() == case.reply()
+
+
+@in_all_modes
+async def test_several_choices(mode: Mode) -> None:
+    blue, green = {"content": "Blue"}, {"content": "Green"}
+    if mode.streamed:
+        last = [
+            {"index": 1, "delta": {}, "finish_reason": "stop"},
+            {"index": 0, "delta": {}, "finish_reason": "length"},
+        ]
+        first = {"choices": [{"index": 1, "delta": {"role": "assistant"}}]}
+        response = sse(first, {"choices": [{"delta": blue}, {"delta": green}]}, {"choices": last, "usage": USAGE})
+    else:
+        choices = [{"message": blue, "finish_reason": "length"}, {"message": green, "finish_reason": "stop"}]
+        response = plain({"choices": choices, "usage": USAGE}, 201)
+
+    replies, _ = await ask(mode, response)
+
+    assert [(reply.text, reply.meta["index"], reply.meta["finish_reason"]) for reply in replies] == [
+        ("Blue", 0, "length"),
+        ("Green", 1, "stop"),
+    ]
+    assert [reply.meta["usage"] for reply in replies] == [USAGE, USAGE]
+
+
+@in_all_modes
+async def test_finish_reasons(mode: Mode) -> None:
+    for finish_reason, raw_ones in FINISH_REASONS.items():
+        for raw in raw_ones:
+            case = Case(completion({"content": "4"}, raw), [frame({"content": "4"}), end(raw)], [])
+            [reply], chunks = await ask(mode, case.answer(mode))
+            assert reply.meta["finish_reason"] == finish_reason
+            assert reply.meta.get("native_finish_reason") == (None if raw == finish_reason else raw)
+            assert not chunks or chunks[-1].finish_reason == finish_reason
+
+
+@in_all_modes
+async def test_unknown_finish_reason_is_kept_and_logged_once(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    raw = f"tired of {mode}"
+    for _ in range(2):
+        case = Case(completion({"content": "4"}, raw), [frame({"content": "4"}, raw), end(raw)], [])
+        [reply], _ = await ask(mode, case.answer(mode))
+        assert (reply.meta["finish_reason"], reply.meta.get("native_finish_reason")) == (raw, None)
+    assert [record.getMessage() for record in caplog.records if raw in record.getMessage()] == [
+        f"AIMLAPI returned an unknown finish reason: {raw}"
+    ]
+
+
+@pytest.mark.skipif(
+    tuple(map(int, version("haystack-ai").split(".")[:2])) < (3, 2), reason="Agents look at finish reasons since 3.2"
+)
+@in_all_modes
+@pytest.mark.parametrize(
+    ("finish_reason", "message"),
+    [
+        ("max_tokens", {"tool_calls": [fragment(0, "a", "weather", "{")]}),
+        ("refusal", {"content": None}),
+        ("stop", {"refusal": "I won't."}),
+    ],
+)
+async def test_agent_stops(finish_reason: str, message: Any, mode: Mode) -> None:
+    case = Case(completion(message, finish_reason), [frame(message), end(finish_reason)], [])
+    api = Api(case.answer(mode))
+    agent = Agent(chat_generator=chat_generator(api), tools=[WEATHER], max_agent_steps=2)
+
+    await mode.call(agent, [ChatMessage.from_user("Hi")])
+
+    assert len(api.requests) == 1
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "tool calls: truncated",
+            ["has been truncated", "because the completion was truncated by `max_tokens`; it is kept"],
+        ),
+        ("tool calls: malformed '[1]'", ["are not a JSON object; it is kept in `meta['malformed_tool_calls']`"]),
+        ("reasoning: unclosed think tag", ["for index 0 has been truncated before reaching a natural stopping point"]),
+    ],
+)
+async def test_warnings(name: str, parts: list[str], mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    await ask(mode, CASES[name].answer(mode))
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    warnings = [warning for warning in warnings if "streaming callback" not in warning]
+    assert len(warnings) == len(parts)
+    assert all(part in warning for part, warning in zip(parts, warnings, strict=True))
+
+
+@streamed_only
+@pytest.mark.parametrize("tail", ["", "data: [DONE]\n\n"])
+async def test_stream_without_finish_reason(tail: str, mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    [reply], chunks = await ask(mode, sse(frame({"content": "4"}), end=tail))
+
+    assert (reply.text, reply.meta["finish_reason"]) == ("4", None)
+    assert "The stream for index 0 ended without a finish reason" in caplog.text
+    check_chunks(chunks, reply)
+
+
+ROOT_ERROR = failure("Model is down", "500")
+BAD_BODIES = {
+    "error": ({"error": {"message": "Model is down", "code": 500}, "requestId": "req-1"}, ["Model is down", "req-1"]),
+    "error as text": ({"error": "Model is down"}, ["Model is down"]),
+    "root-level error": (ROOT_ERROR, ["Model is down", "req-1"]),
+    "choices null": (
+        {"id": "c", "choices": None, "base_resp": {"status_code": 1008, "status_msg": "no credit"}},
+        ["no credit"],
+    ),
+    "choices empty": ({"choices": [], "message": "Model is down", "requestId": "req-1"}, ["Model is down", "req-1"]),
+    "choices of another type": ({"choices": "none", "message": "Model is down"}, ["Model is down"]),
+    "choice null": ({"choices": [None], "message": "Model is down"}, ["Model is down"]),
+    "empty": ({}, []),
+    "list": ([1], []),
+    "null": (None, []),
+    "text": ("Model is down", ["Model is down"]),
+}
+HTML = "<html><body>Model is down</body></html>"
+
+
+@in_all_modes
+@pytest.mark.parametrize("name", BAD_BODIES)
+async def test_error_in_a_200(name: str, mode: Mode) -> None:
+    content, parts = BAD_BODIES[name]
+    await assert_error(mode, plain(content), parts)
+
+
+@streamed_only
+@pytest.mark.parametrize("name", BAD_BODIES)
+async def test_error_frame_alone(name: str, mode: Mode) -> None:
+    content, parts = BAD_BODIES[name]
+    await assert_error(mode, sse(f"data: {json.dumps(content)}\n\n"), parts)
+
+
+@streamed_only
+@pytest.mark.parametrize("name", ["error", "error as text", "root-level error"])
+async def test_error_frame_in_a_stream(name: str, mode: Mode) -> None:
+    content, parts = BAD_BODIES[name]
+    await assert_error(mode, sse(frame({"content": "4"}), content, end()), parts)
+
+
+@in_all_modes
+async def test_html(mode: Mode) -> None:
+    await assert_error(mode, httpx2.Response(200, html=HTML), ["Model is down"])
+
+
+@streamed_only
+@pytest.mark.parametrize("content", ["", "data: [DONE]\n\n", ": ping\n\n", 'data: {"choices": []}\n\n'])
+async def test_stream_of_nothing(content: str, mode: Mode) -> None:
+    await assert_error(mode, sse(end=content), ["The stream ended without a choice"])
