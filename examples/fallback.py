@@ -14,7 +14,7 @@ url = api_base_url()
 generator = FallbackChatGenerator(
     [
         AIMLAPIChatGenerator(model="anthropic/claude-sonnet-4.6", api_base_url=url),
-        AIMLAPIChatGenerator(model="openai/gpt-5-chat-latest", api_base_url=url),
+        AIMLAPIChatGenerator(model="openai/gpt-5.6-terra", api_base_url=url),
     ]
 )
 result = generator.run([ChatMessage.from_user("Name three uses of a paper clip.")])

@@ -150,7 +150,7 @@ def test_stand_in_runs_by_itself_and_fails_as_the_api_does() -> None:
         process.terminate()
 
     assert models["object"] == "list"
-    assert {"openai/gpt-5-chat-latest", "deepseek/deepseek-v4-flash"} <= {model["id"] for model in models["data"]}
+    assert {"openai/gpt-5.6-terra", "deepseek/deepseek-v4-flash"} <= {model["id"] for model in models["data"]}
     assert [error.status_code for error in errors] == [404, 401, 400, 404]
     assert {frozenset(error.json()) for error in errors} == {
         frozenset({"message", "path", "requestId", "statusCode", "timestamp"})

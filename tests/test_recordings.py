@@ -191,7 +191,7 @@ async def test_a_recorded_fallback_ends_with_the_second_model(
     mode: Mode, http_client_kwargs: Any, playback: Playback
 ) -> None:
     playback("fallback")
-    models = ["anthropic/claude-sonnet-4.6", "openai/gpt-5-chat-latest"]
+    models = ["anthropic/claude-sonnet-4.6", "openai/gpt-5.6-terra"]
     generator = FallbackChatGenerator(
         [AIMLAPIChatGenerator(model=model, http_client_kwargs=http_client_kwargs) for model in models]
     )

@@ -22,7 +22,7 @@ from tests.support.modes import ASYNC, Mode, in_all_modes, plain_only
 TYPE = "haystack_integrations.components.generators.aimlapi.chat.chat_generator.AIMLAPIChatGenerator"
 DEFAULTS = {
     "api_key": {"type": "env_var", "env_vars": ["AIMLAPI_API_KEY"], "strict": True},
-    "model": "openai/gpt-5-chat-latest",
+    "model": "openai/gpt-5.6-terra",
     "streaming_callback": None,
     "api_base_url": "https://api.aimlapi.com/v1",
     "generation_kwargs": {},
@@ -201,7 +201,7 @@ components:
         max_tokens: 9
       http_client_kwargs: null
       max_retries: null
-      model: openai/gpt-5-chat-latest
+      model: openai/gpt-5.6-terra
       streaming_callback: null
       timeout: null
       tools:

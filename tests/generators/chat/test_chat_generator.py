@@ -39,7 +39,7 @@ def test_init_parameters_are_those_of_the_published_component() -> None:
     assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
     assert [(parameter.name, parameter.default, parameter.annotation) for parameter in parameters] == [
         ("api_key", Secret.from_env_var("AIMLAPI_API_KEY"), Secret),
-        ("model", "openai/gpt-5-chat-latest", str),
+        ("model", "openai/gpt-5.6-terra", str),
         ("streaming_callback", None, StreamingCallbackT | None),
         ("api_base_url", "https://api.aimlapi.com/v1", str | None),
         ("generation_kwargs", None, dict[str, Any] | None),

@@ -2,128 +2,322 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The models that AIMLAPI serves."""
+"""
+What differs by model, as data: which ids there are, what their requests take, and what was meant by an unknown name.
 
-DEFAULT_CHAT_MODEL = "openai/gpt-5-chat-latest"
+Paths in comments are those of AIMLAPI's docs, from `docs/api-references`. `scripts/check_models.py` holds the rows
+against a checkout of them.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from typing import Literal
+
+from .declared_parameters import DECLARED
+from .model_ids import (
+    CHAT_MODELS,
+    EMBEDDING_MODELS,
+    IMAGE_MODELS,
+    MODEL_IDS,
+    RESPONSES_MODELS,
+    RESPONSES_ONLY,
+    Endpoint,
+)
+from .retired_models import RETIRED
+
+__all__ = [
+    "CHAT_MODELS",
+    "DECLARED",
+    "DEFAULT_CHAT_MODEL",
+    "DEFAULT_EMBEDDING_MODEL",
+    "DEFAULT_IMAGE_MODEL",
+    "DEFAULT_RESPONSES_MODEL",
+    "EMBEDDING_MODELS",
+    "IMAGE_MODELS",
+    "MODEL_IDS",
+    "PROFILES",
+    "RESPONSES_MODELS",
+    "RESPONSES_ONLY",
+    "RETIRED",
+    "EmbeddingInput",
+    "Endpoint",
+    "ImageInput",
+    "ModelProfile",
+    "closest",
+    "is_current",
+    "profile",
+    "similar_parameter",
+    "successor",
+]
+
+DEFAULT_CHAT_MODEL = "openai/gpt-5.6-terra"
 DEFAULT_RESPONSES_MODEL = "openai/gpt-5-4"
 DEFAULT_IMAGE_MODEL = "openai/gpt-image-2"
+DEFAULT_EMBEDDING_MODEL = "text-embedding-3-small"
 
-CHAT_MODELS: list[str] = [
-    "openai/gpt-5-chat-latest",
-    "openai/gpt-5.6-sol",
-    "openai/gpt-5.6-terra",
-    "openai/gpt-5.6-luna",
-    "openai/gpt-5-5",
-    "openai/gpt-5-2",
-    "openai/gpt-5-1",
-    "openai/gpt-5-mini-2025-08-07",
-    "openai/gpt-4.1-2025-04-14",
-    "openai/gpt-4o",
-    "openai/gpt-oss-120b",
-    "anthropic/claude-opus-5",
-    "anthropic/claude-sonnet-5",
-    "anthropic/claude-opus-4-8",
-    "anthropic/claude-sonnet-4.6",
-    "anthropic/claude-haiku-4.5",
-    "google/gemini-3-7-flash",
-    "google/gemini-3-6-flash",
-    "google/gemini-3-5-flash",
-    "google/gemini-3-1-pro-preview",
-    "google/gemini-2.5-pro",
-    "google/gemini-2.5-flash",
-    "google/gemma-4-31b-it",
-    "deepseek/deepseek-v4-pro-0813",
-    "deepseek/deepseek-v4-pro",
-    "deepseek/deepseek-v4-flash",
-    "x-ai/grok-4-6",
-    "x-ai/grok-4-5",
-    "x-ai/grok-4-3",
-    "alibaba/qwen3.8-max",
-    "alibaba/qwen3.8-27b",
-    "alibaba/qwen3.7-plus",
-    "alibaba/qwen3.6-flash",
-    "moonshotai/kimi-k3",
-    "moonshot/kimi-k2-7-code",
-    "moonshot/kimi-k2-6",
-    "minimax/minimax-m3",
-    "minimax/m2-7-20260402",
-    "mistralai/mistral-small-2603",
-    "mistralai/mistral-medium-3.1",
-    "mistralai/codestral-2508",
-    "mistralai/ministral-14b-2512",
-    "meta/muse-spark-1.2",
-    "meta/muse-glimmer-30b",
-    "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-    "zhipu/glm-5.3",
-    "zhipu/glm-5-2",
-    "cohere/command-a",
-    "nvidia/nemotron-3.5-lightning",
-    "nvidia/nemotron-3-ultra-550b-a55b",
-    "perplexity/sonar-pro",
-    "perplexity/sonar",
-    "bytedance-seed/seed-2-1-turbo",
-    "bytedance/dola-seed-2-0-pro",
-    "baidu/ernie-5.0",
-    "amazon/nova-2-lite-v1",
-    "ai21/jamba-large-1.7",
-    "nousresearch/hermes-4-405b",
-    "xiaomi/mimo-v2.5-pro",
-    "stepfun/step-3.7-flash",
-]
-RESPONSES_MODELS: list[str] = [
-    "openai/gpt-5-5-pro",
-    "openai/gpt-5-5",
-    "openai/gpt-5-4-pro",
-    "openai/gpt-5-4",
-    "openai/gpt-5-3-codex",
-    "openai/gpt-5-2-pro",
-    "openai/gpt-5-2-codex",
-    "openai/gpt-5-1",
-    "openai/gpt-5-1-codex",
-    "openai/gpt-5-1-codex-mini",
-    "openai/gpt-5-pro",
-    "openai/gpt-5-2025-08-07",
-    "openai/gpt-5-mini-2025-08-07",
-    "openai/gpt-5-nano-2025-08-07",
-    "openai/o3-pro",
-    "openai/o3-2025-04-16",
-    "openai/o4-mini-2025-04-16",
-    "o3-mini",
-    "o1",
-    "openai/gpt-4.1-2025-04-14",
-    "openai/gpt-4.1-mini-2025-04-14",
-    "openai/gpt-4.1-nano-2025-04-14",
-    "openai/gpt-4o",
-    "gpt-4o-mini",
-    "x-ai/grok-4-3",
-]
-IMAGE_MODELS: list[str] = [
-    "openai/gpt-image-2",
-    "openai/gpt-image-1-5",
-    "openai/gpt-image-1-mini",
-    "dall-e-3",
-    "blackforestlabs/flux-2-max",
-    "blackforestlabs/flux-2-pro",
-    "blackforestlabs/flux-2",
-    "flux/kontext-max/text-to-image",
-    "flux/schnell",
-    "google/gemini-3-1-flash-image-preview",
-    "google/gemini-3-pro-image-preview",
-    "google/imagen-4.0-ultra-generate-001",
-    "google/imagen-4.0-generate-001",
-    "bytedance/seedream-5-0-pro",
-    "bytedance/seedream-4-5",
-    "alibaba/qwen-image-3",
-    "alibaba/wan-2-7-image-pro",
-    "alibaba/z-image-turbo",
-    "x-ai/grok-imagine-image-pro",
-    "x-ai/grok-imagine-image",
-    "recraft-v3",
-    "reve/create-image",
-    "luma/uni-1-max",
-    "hunyuan/hunyuan-image-v3-text-to-image",
-    "microsoft/mai-image-2.5",
-    "klingai/image-o1",
-    "stable-diffusion-v35-large",
-    "topaz-labs/sharpen",
-]
+
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """
+    How an image model takes images.
+
+    :param field: The field of the body.
+    :param most: How many it takes. One is sent as a string, of more the field takes a list.
+    :param required: Whether there is nothing to do without one.
+    :param edits: Whether they are sent as files, to `/v1/images/edits`. Without images such a model generates.
+    """
+
+    field: str
+    most: int = 1
+    required: bool = True
+    edits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingInput:
+    """
+    What an embedding model takes beside texts.
+
+    :param parameters: The declared parameters. Others are dropped, or refused by OpenAI's models.
+    :param most: How many texts it takes at a time. The vendor's limit: AIMLAPI's docs name none.
+    """
+
+    parameters: frozenset[str]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """
+    What differs by model. The defaults are what most models, and all unknown ones, are taken to do.
+
+    :param structured_output: How a reply is bound to a schema: by `response_format`, which takes a schema (`native`) or
+        JSON only (`json_object`); by a tool that the model calls (`tool`); not at all (`none`).
+    :param forced_tool: Whether `tool_choice` can make the model call a tool: `always`, `never`, or not beside
+        `thinking={"type": "enabled"}` (`unless_thinking`).
+    :param stop_parameter: The parameter for stop sequences.
+    :param images: How an image model takes images; None if it takes none, or nothing is known of it.
+    :param embedding: What an embedding model takes; None if nothing is known of it.
+    """
+
+    structured_output: Literal["native", "json_object", "tool", "none"] = "native"
+    forced_tool: Literal["always", "unless_thinking", "never"] = "always"
+    stop_parameter: Literal["stop", "stop_sequences"] = "stop"
+    images: ImageInput | None = None
+    embedding: EmbeddingInput | None = None
+
+
+_DEFAULT = ModelProfile()
+_JSON_OBJECT = ModelProfile(structured_output="json_object")
+_TOOL = ModelProfile(structured_output="tool")
+_UNFORCED_TOOL = ModelProfile(structured_output="tool", forced_tool="never")
+_NO_STRUCTURED_OUTPUT = ModelProfile(structured_output="none")
+_CLAUDE = ModelProfile(structured_output="tool", forced_tool="unless_thinking", stop_parameter="stop_sequences")
+_UNFORCED_CLAUDE = ModelProfile(structured_output="tool", forced_tool="never", stop_parameter="stop_sequences")
+
+
+def _images(field: str, most: int = 1, *, required: bool = True, edits: bool = False) -> ModelProfile:
+    return ModelProfile(images=ImageInput(field=field, most=most, required=required, edits=edits))
+
+
+def _embedding(parameters: str, most: int) -> ModelProfile:
+    return ModelProfile(embedding=EmbeddingInput(parameters=frozenset(parameters.split()), most=most))
+
+
+# By prefix of the id in lower case, of which the longest counts.
+PROFILES: tuple[tuple[str, ModelProfile], ...] = (
+    # text-models-llm/Anthropic: no `response_format`, and `stop_sequences`. Whether a tool can be forced is from
+    # Anthropic's docs: not beside a thinking budget ("extended thinking", tool choice limitation), and not at all on
+    # Fable and the generation after Opus 5 ("Forced tool use returns an error"), to which `-latest` may point.
+    ("anthropic/claude-", _UNFORCED_CLAUDE),
+    ("claude-", _UNFORCED_CLAUDE),
+    ("anthropic/claude-haiku-4", _CLAUDE),
+    ("claude-haiku-4", _CLAUDE),
+    ("anthropic/claude-opus-4", _CLAUDE),
+    ("claude-opus-4", _CLAUDE),
+    ("claude-sonnet-4", _CLAUDE),
+    ("anthropic/claude-sonnet-4-", _CLAUDE),
+    ("anthropic/claude-sonnet-4.", _CLAUDE),
+    ("anthropic/claude-opus-5", _CLAUDE),
+    ("anthropic/claude-opus-5-", _UNFORCED_CLAUDE),
+    ("anthropic/claude-opus-5.", _UNFORCED_CLAUDE),
+    ("anthropic/claude-sonnet-5", _CLAUDE),
+    ("anthropic/claude-sonnet-5-", _UNFORCED_CLAUDE),
+    ("anthropic/claude-sonnet-5.", _UNFORCED_CLAUDE),
+    # text-models-llm/Anthropic/{claude-3-haiku,claude-opus-4.8-fast,claude-sonnet-4}.json: OpenAI's fields.
+    ("anthropic/claude-3-haiku", _DEFAULT),
+    ("anthropic/claude-opus-4.8-fast", _DEFAULT),
+    ("anthropic/claude-sonnet-4", _DEFAULT),
+    # text-models-llm/{ByteDance,inclusionAI,Meta,MiniMax,xAI,xai}: tools, but no `response_format`.
+    ("bytedance/dola-seed-2-0-code", _TOOL),
+    ("bytedance/dola-seed-2-0-pro", _TOOL),
+    ("inclusionai/ling-3.0-", _TOOL),
+    ("meta-llama/llama-3.3-70b-instruct-turbo", _TOOL),
+    ("minimax/m2-7-20260402", _TOOL),
+    ("minimax/m2-her", _TOOL),
+    ("x-ai/grok-4-1-fast", _TOOL),
+    ("x-ai/grok-4-5", _TOOL),
+    ("x-ai/grok-4-6", _TOOL),
+    ("x-ai/grok-4-fast", _TOOL),
+    # text-models-llm/Alibaba-Cloud/{qwen3.7-max,qwen3.8-max}.json: likewise. They think, and then Alibaba refuses a
+    # forced tool ("does not support being set to required or object in thinking mode").
+    ("alibaba/qwen3.7-max", _UNFORCED_TOOL),
+    ("alibaba/qwen3.8-max", _UNFORCED_TOOL),
+    # text-models-llm/DeepSeek-AI/deepseek-v4-pro-0813.json, text-models-llm/Stealth/ox-alpha.json
+    ("deepseek/deepseek-v4-pro-0813", _JSON_OBJECT),
+    ("stealth/ox-alpha", _JSON_OBJECT),
+    # text-models-llm/{Alibaba-Cloud,DeepSeek,Google,Gryphe,tencent,Thinking-Machines}: neither.
+    ("alibaba/qwen3-omni-30b-a3b-captioner", _NO_STRUCTURED_OUTPUT),
+    ("deepseek-reasoner", _NO_STRUCTURED_OUTPUT),
+    ("deepseek/deepseek-r1", _NO_STRUCTURED_OUTPUT),
+    ("deepseek/deepseek-reasoner", _NO_STRUCTURED_OUTPUT),
+    ("deepseek/deepseek-thinking-v3.2-exp", _NO_STRUCTURED_OUTPUT),
+    ("google/gemma-3-12b-it", _NO_STRUCTURED_OUTPUT),
+    ("google/gemma-3-4b-it", _NO_STRUCTURED_OUTPUT),
+    ("google/gemma-3n-", _NO_STRUCTURED_OUTPUT),
+    ("gryphe/mythomax-l2-13b", _NO_STRUCTURED_OUTPUT),
+    ("qwen3-omni-30b-a3b-captioner", _NO_STRUCTURED_OUTPUT),
+    ("tencent/hy-mt2-1.8b", _NO_STRUCTURED_OUTPUT),
+    ("thinkingmachines/inkling-small", _NO_STRUCTURED_OUTPUT),
+    # image-models/OpenAI/*-EDIT.json: files, no addresses and no base64.
+    ("openai/gpt-image-1", _images("image", 16, required=False, edits=True)),
+    ("openai/gpt-image-2", _images("image", 16, required=False, edits=True)),
+    ("openai/gpt-image-1-", _DEFAULT),
+    # image-models/Alibaba-Cloud
+    ("alibaba/qwen-image-2-0", _images("image_urls", 3, required=False)),
+    ("alibaba/qwen-image-3-edit", _images("image_urls", 3)),
+    ("alibaba/qwen-image-edit", _images("image")),
+    ("alibaba/wan-2-6-image", _images("image_urls", 3, required=False)),
+    ("alibaba/wan-2-7-image", _images("image_urls", 3, required=False)),
+    # image-models/{Beeble,flux,topaz-labs,Reve,Kling-AI,Luma-AI}
+    ("beeble/switchx-image-to-image", _images("image_url")),
+    ("blackforestlabs/flux-2-edit", _images("image_urls", 3)),
+    ("blackforestlabs/flux-2-lora-edit", _images("image_urls", 3)),
+    ("blackforestlabs/flux-2-pro-edit", _images("image_urls", 3)),
+    ("flux/dev/image-to-image", _images("image_url")),
+    ("flux/kontext-max/image-to-image", _images("image_url", 4)),
+    ("flux/kontext-pro/image-to-image", _images("image_url", 4)),
+    ("flux/srpo/image-to-image", _images("image_url")),
+    ("klingai/image-o1", _images("image_urls", 10)),
+    ("luma/uni-1", _images("image_urls", 9, required=False)),
+    ("reve/edit-image", _images("image_url")),
+    ("reve/remix-edit-image", _images("image_urls", 4)),
+    ("topaz-labs/sharpen", _images("image_url")),
+    # image-models/ByteDance
+    ("bytedance/dola-seedream-5-0", _images("image_urls", 14, required=False)),
+    ("bytedance/dreamina-creative-upscale", _images("image_url")),
+    ("bytedance/seedream-4-5", _images("image_urls", 14, required=False)),
+    ("bytedance/seedream-5-0", _images("image_urls", 14, required=False)),
+    ("bytedance/seedream-v4-edit", _images("image_urls", 10)),
+    ("bytedance/uso", _images("image_urls", 3)),
+    # image-models/Google
+    ("google/gemini-2.5-flash-image-edit", _images("image_urls", 3, required=False)),
+    ("google/gemini-3-1-flash-image-preview", _images("image_urls", 5, required=False)),
+    ("google/gemini-3-1-flash-lite-image", _images("image_urls", 5, required=False)),
+    ("google/gemini-3-pro-image-edit", _images("image_urls", 5, required=False)),
+    ("google/gemini-3-pro-image-preview-edit", _images("image_urls", 5, required=False)),
+    ("google/nano-banana-2", _images("image_urls", 5, required=False)),
+    ("google/nano-banana-edit", _images("image_urls", 3, required=False)),
+    ("google/nano-banana-pro-edit", _images("image_urls", 5, required=False)),
+    # embedding-models, and the vendors' docs for how many texts.
+    ("alibaba/qwen-text-embedding-", _embedding("dimensions", 10)),
+    ("text-embedding-", _embedding("dimensions encoding_format", 2048)),
+    ("text-multilingual-embedding-", _embedding("auto_truncate dimensions task_type title", 250)),
+    ("voyage-", _embedding("input_type", 128)),
+)
+
+# What a name of another endpoint, or of another API, is called where it was used.
+_OTHER_NAMES: dict[Endpoint, dict[str, str]] = {
+    "chat": {"max_output_tokens": "max_tokens"},
+    "responses": {
+        "max_tokens": "max_output_tokens",
+        "max_completion_tokens": "max_output_tokens",
+        "messages": "input",
+        "reasoning_effort": "reasoning",
+        "response_format": "text",
+    },
+    "images": {},
+    "embeddings": {},
+}
+# How alike two names have to be, of 1. At 0.8, `top_n` would be taken for `top_p`.
+_ALIKE = 0.85
+_SUGGESTIONS = 3
+
+
+@lru_cache(maxsize=256)
+def profile(model: str) -> ModelProfile:
+    """
+    Tell what differs by model.
+
+    :param model: The id, in any case.
+    :returns: The profile of the longest prefix of the id that has one, or the default one.
+    """
+    matching = (row for row in PROFILES if model.lower().startswith(row[0]))
+    return max(matching, key=lambda row: len(row[0]), default=("", _DEFAULT))[1]
+
+
+def is_current(model: str, endpoint: Endpoint) -> bool:
+    """
+    Tell whether a model is known to be served.
+
+    :param model: The id, in any case.
+    :param endpoint: The endpoint.
+    :returns: Whether the docs list it. The API may serve others.
+    """
+    return model.lower() in MODEL_IDS[endpoint].lower().split()
+
+
+def successor(model: str, endpoint: Endpoint) -> str | None:
+    """
+    Name the model to take in place of a retired one.
+
+    :param model: The id, in any case.
+    :param endpoint: The endpoint.
+    :returns: A current id, or None if the model is not known to be retired or has no successor.
+    """
+    for new, retired in RETIRED[endpoint].items():
+        if model.lower() in retired.lower().split():
+            return new or None
+    return None
+
+
+def closest(model: str, endpoint: Endpoint) -> list[str]:
+    """
+    Find the ids that an unknown one may have been meant for.
+
+    :param model: The id. It may lack the vendor.
+    :param endpoint: The endpoint.
+    :returns: At most three current ids, the most alike first.
+    """
+    names: dict[str, str] = {}
+    for current in MODEL_IDS[endpoint].split():
+        for name in (current, current.rpartition("/")[2]):
+            names.setdefault(_plain(name), current)
+    # An id without its date or variant is less alike than others of the same length, but what was meant.
+    found = sorted((name for name in names if name.startswith(_plain(model))), key=len)
+    found += get_close_matches(_plain(model), names, n=2 * _SUGGESTIONS)
+    return list(dict.fromkeys(names[name] for name in found))[:_SUGGESTIONS]
+
+
+@cache
+def similar_parameter(name: str, endpoint: Endpoint) -> str | None:
+    """
+    Find the parameter that an undeclared name, which the API would drop, was meant for.
+
+    :param name: The name.
+    :param endpoint: The endpoint.
+    :returns: The declared name that it resembles, or None if it is declared itself or resembles none.
+    """
+    if name in DECLARED[endpoint]:
+        return None
+    if other := _OTHER_NAMES[endpoint].get(name):
+        return other
+    plain = {declared.replace("_", ""): declared for declared in sorted(DECLARED[endpoint])}
+    found = get_close_matches(name.lower().replace("_", ""), plain, n=1, cutoff=_ALIKE)
+    return plain[found[0]] if found else None
+
+
+def _plain(model: str) -> str:
+    """The form of an id to compare: vendors and AIMLAPI write versions with dots or dashes."""
+    return model.lower().replace(".", "-")

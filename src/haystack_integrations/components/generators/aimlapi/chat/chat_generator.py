@@ -52,7 +52,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
     from haystack.dataclasses import ChatMessage
     from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 
-    generator = AIMLAPIChatGenerator(model="openai/gpt-5-chat-latest")
+    generator = AIMLAPIChatGenerator(model="openai/gpt-5.6-terra")
     reply = generator.run([ChatMessage.from_user("What's Natural Language Processing?")])["replies"][0]
     print(reply.text)
     print(reply.meta["usage"], reply.meta["cost"])
