@@ -62,7 +62,7 @@ answer  Welcome to Tokyo! It is 18 °C and sunny, and the local time is 21:30.
     "image_question.py": "The green bar in the middle is the tallest.\n",
     "fallback.py": """\
 Holding papers together, resetting a router, and marking a page.
-answered by: gpt-5-chat-latest
+answered by: gpt-5.6-terra
 failed before: ['AIMLAPIChatGenerator']
 """,
     "responses.py": """\
