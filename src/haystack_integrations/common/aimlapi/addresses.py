@@ -120,7 +120,7 @@ def look_up(host: str) -> Future[list[str]]:
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
             future.set_result(list(dict.fromkeys(str(address[0]) for *_, address in found)))
-        except (OSError, ValueError) as error:
+        except Exception as error:  # of whatever kind, or who waits would wait in vain
             kind = PassingError if getattr(error, "errno", None) == socket.EAI_AGAIN else DownloadError
             future.set_exception(kind(f"the host {printable(host)} has no address: {printable(str(error))}"))
 

@@ -286,6 +286,7 @@ class _BlockingDownload(_Download):
     """A download that keeps its thread waiting: none of its coroutines ever suspends."""
 
     _stream: Any = None  # of the latest connection
+    _is_over = False
 
     def run(self, url: str) -> tuple[bytes, str]:
         # The timeouts of a synchronous client begin anew with every byte.
@@ -301,6 +302,7 @@ class _BlockingDownload(_Download):
         return image
 
     def _cut_off(self) -> None:
+        self._is_over = True
         if sock := self._stream and self._stream.get_extra_info("socket"):
             with suppress(OSError):
                 # Not the method of a TLS socket, which takes its state away from the thread that reads.
@@ -309,6 +311,8 @@ class _BlockingDownload(_Download):
     def _trace(self, _: str, info: dict[str, Any]) -> None:
         if hasattr(stream := info.get("return_value"), "get_extra_info"):
             self._stream = stream
+            if self._is_over:  # since before there was this connection
+                self._cut_off()
 
     async def _result(self, future: Future[T]) -> T:
         return future.result(self._left())
