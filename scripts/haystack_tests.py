@@ -8,10 +8,12 @@ Runs Haystack's own tests with the components of this package in the place of Ha
     python scripts/haystack_tests.py CHECKOUT [pytest arguments]
     python scripts/haystack_tests.py --published FOLDER [pytest arguments]
 
-CHECKOUT is a checkout of deepset-ai/haystack, best of the version that is installed. FOLDER is the unpacked source of
-an older version of this package, whose tests run against this one. This package and what those tests import must be
-installed: pytest-asyncio, pytest-bdd, pandas and more, as the `pyproject.toml` of either lists it. Tests that need a
-key or much time are left out, and no test reaches an API.
+CHECKOUT is a checkout of deepset-ai/haystack, best of the version that is installed; or, with the argument `tests`,
+the source of an integration whose components derive from Haystack's, to see whether they can derive from these.
+FOLDER is the unpacked source of an older version of this package, whose tests run against this one.
+
+This package and what the tests import must be installed: pytest-asyncio, pytest-bdd, pandas and more, as the
+`pyproject.toml` of either lists it. Tests that need a key or much time are left out, and no test reaches an API.
 
 A failure is one of three: `DELIBERATE` names it with the reason; or the test fails without this package as well, as
 when it is not of the installed version; or it is a fault, and the exit code is 1.
