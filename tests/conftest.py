@@ -6,7 +6,9 @@ import gc
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 # Haystack reads this once, when it is imported.
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
@@ -14,13 +16,15 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 import pytest
 import respx
 
-from tests.support.recordings import Recording
+from tests.support.recordings import RECORDINGS, Recording
 
 LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
+ACCEPTED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="play recordings live with AIMLAPI_API_KEY, and keep them")
+    parser.addoption("--recordings", type=Path, default=RECORDINGS, help="the folder of the recordings")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,7 +82,9 @@ def playback(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Recordi
     ):
 
         def play(name: str) -> Recording:
-            recording = Recording(name, record=request.config.getoption("--record"))
+            recording = Recording(
+                name, record=request.config.getoption("--record"), folder=request.config.getoption("--recordings")
+            )
             recording.mount(httpx2_router)
             recording.mount(httpx_router)
             started.append(recording)
@@ -86,4 +92,12 @@ def playback(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Recordi
 
         yield play
     for recording in started:
-        recording.finish()
+        recording.finish(accepted=request.node.stash.get(ACCEPTED, False))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    report = yield
+    if report.when == "call":
+        item.stash[ACCEPTED] = report.passed
+    return report

@@ -3,6 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +14,16 @@ from typing import Any
 
 import openai
 import pytest
-import respx
 from haystack.components.agents import Agent
 from haystack.components.generators.chat import FallbackChatGenerator
 from haystack.dataclasses import ChatMessage, ImageContent, StreamingChunk
 from haystack.tools import Tool
 from pydantic import BaseModel
 
-from examples.stand_in import stand_in
+from examples.stand_in import StandIn
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.modes import Mode, ignore, in_both_clients, plain_only
-from tests.support.recordings import RECORDINGS, Recording, names, scrub
+from tests.support.recordings import RECORDINGS, Recording, names
 
 CHART = ImageContent.from_file_path(Path(__file__).parents[1] / "examples" / "chart.png")
 FRANCE = "What is the capital of France?"
@@ -138,19 +141,23 @@ async def ask(generator: Any, question: Any, mode: Mode, **settings: Any) -> Any
 @pytest.mark.parametrize("name", CHATS)
 async def test_a_chat_becomes_a_reply(name: str, mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
     case, chunks = CHATS[name], list[StreamingChunk]()
-    streaming = {"streaming_callback": chunks.append} if is_stream(playback(name)) else {}
+    recording = playback(name)
+    streaming = {"streaming_callback": chunks.append} if is_stream(recording) else {}
 
     result = await ask(
         AIMLAPIChatGenerator(**case.settings, http_client_kwargs=http_client_kwargs), case.question, mode, **streaming
     )
 
-    assert [reply.text for reply in result["replies"]] == case.answers
+    texts = [reply.text for reply in result["replies"]]
+    assert all(texts)
     assert [reply.meta["finish_reason"] for reply in result["replies"]] == ["stop"] * len(case.answers)
     assert all(reply.meta["usage"]["total_tokens"] and reply.meta["cost"]["usd_spent"] for reply in result["replies"])
-    if case.reasoning:
-        assert result["replies"][0].reasoning.reasoning_text == case.reasoning
     if streaming:
-        assert "".join(chunk.content for chunk in chunks) == case.answers[0]
+        assert "".join(chunk.content for chunk in chunks) == texts[0]
+    if recording.exact:
+        assert texts == case.answers
+        if case.reasoning:
+            assert result["replies"][0].reasoning.reasoning_text == case.reasoning
 
 
 @plain_only
@@ -171,14 +178,17 @@ async def test_a_dialect_becomes_a_reply(name: str, mode: Mode, playback: Playba
 @pytest.mark.parametrize("name", [*TOOL_LOOPS, *(f"{name}_stream" for name in TOOL_LOOPS)])
 async def test_an_agent_plays_a_tool_loop(name: str, mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
     question, tools, answer = TOOL_LOOPS[name.removesuffix("_stream")]
-    streaming = {"streaming_callback": ignore} if is_stream(playback(name)) else {}
+    recording = playback(name)
+    streaming = {"streaming_callback": ignore} if is_stream(recording) else {}
 
     agent = Agent(chat_generator=AIMLAPIChatGenerator(http_client_kwargs=http_client_kwargs), tools=tools, **streaming)
     result = await ask(agent, [ChatMessage.from_user(question)], mode)
 
     roles = ["user", "assistant", *["tool"] * len(tools), "assistant"]
     assert [message.role.value for message in result["messages"]] == roles
-    assert result["messages"][-1].text == answer
+    assert result["messages"][-1].text
+    if recording.exact:
+        assert result["messages"][-1].text == answer
 
 
 @plain_only
@@ -243,30 +253,91 @@ def test_an_exchange_not_played_fails_the_test() -> None:
         Recording("chat").finish()
 
 
-def test_recording_anew_writes_what_the_api_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against the stand-in, in place of the live API."""
-    old = json.loads((RECORDINGS / "stream.json").read_text(encoding="utf-8"))
-    old["exchanges"][0]["request"]["body"] = {}
-    (tmp_path / "stream.json").write_text(json.dumps(old), encoding="utf-8")
-    monkeypatch.setenv("AIMLAPI_API_KEY", "secret-key")
-    recording = Recording("stream", record=True, folder=tmp_path)
-
-    with stand_in() as url, respx.mock(using="httpcore2") as router:
-        recording.mount(router)
-        AIMLAPIChatGenerator(api_base_url=url).run(FRANCE, streaming_callback=ignore)
-    recording.finish()
-
-    text = (tmp_path / "stream.json").read_text(encoding="utf-8")
-    assert json.loads(text)["exchanges"] == Recording("stream").exchanges
-    assert "secret-key" not in text
+CANARIES = ("canary-user", "canary-org", "canary-cookie", "canary-team", "4815162342", "secret-key")
 
 
-def test_no_key_and_no_account_stays_in_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIMLAPI_API_KEY", "secret-key")
-    text = json.dumps({"echo": "secret-key", "user_id": "u-1", "organization": "org-1", "id": "chatcmpl-1"})
-    assert json.loads(scrub(text)) == {
-        "echo": "KEY",
-        "user_id": "scrubbed",
-        "organization": "scrubbed",
-        "id": "chatcmpl-1",
-    }
+class Canaries(StandIn):
+    """The stand-in, with what tells of an account in its headers, its bodies and the events of its streams."""
+
+    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        response = super().answer(path, body)
+        told = {
+            "userId": "canary-user",
+            "account": {"id": 4815162342, "organizations": [{"id": "canary-org"}]},
+            "echo": 'said \\"secret-key\\"',
+        }
+        headers = {
+            **response.get("headers", {}),
+            "set-cookie": "canary-cookie",
+            "x-aimlapi-team": "canary-team",
+            "x-aimlapi-account": "4815162342",
+        }
+        if "sse" not in response:
+            return {**response, "headers": headers, "json": {**response["json"], **told}}
+        events = []
+        for event in "".join(response["sse"]).split("\n\n"):
+            data = event.removeprefix("data: ")
+            telling = event.startswith("data: {")
+            events.append(f"data: {json.dumps({**json.loads(data), **told})}\n\n" if telling else f"{event}\n\n")
+        return {**response, "headers": headers, "sse": events}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(RECORDINGS, tmp_path / "recordings")
+    return tmp_path / "recordings"
+
+
+def record(api: StandIn, folder: Path, key: str, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Record these cases anew, each of which is played by four tests: the first records, all must pass."""
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-cov", "--record", f"--recordings={folder}"]
+    url = api.start()
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests/test_recordings.py", "-k", " or ".join(tests)],
+        cwd=RECORDINGS.parents[1],
+        env={**os.environ, "AIMLAPI_API_KEY": key, "AIMLAPI_API_BASE": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    api.shutdown()
+    api.server_close()
+    return run
+
+
+def changed(folder: Path) -> list[str]:
+    return [
+        name for name in names() if (folder / f"{name}.json").read_text() != (RECORDINGS / f"{name}.json").read_text()
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_recording_anew_keeps_what_is_known_to_tell_nothing(folder: Path) -> None:
+    run = record(Canaries(), folder, "secret-key", "[chat-", "[tools_stream-")
+
+    assert run.returncode == 0, run.stdout
+    assert {"chat", "tools_stream"} <= set(changed(folder))
+    for name in changed(folder):
+        text = (folder / f"{name}.json").read_text(encoding="utf-8")
+        assert [canary for canary in CANARIES if canary in text] == []
+        assert '"userId"' in text or '\\"userId\\"' in text
+    kept = json.loads((folder / "chat.json").read_text(encoding="utf-8"))["exchanges"][0]
+    original = Recording("chat").exchanges[0]
+    assert kept["request"] == {**original["request"], "headers": kept["request"]["headers"]}
+    assert kept["response"]["json"]["choices"] == original["response"]["json"]["choices"]
+    assert kept["response"]["headers"]["x-inference-id"] == "scrubbed"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_wrong_key_overwrites_nothing(folder: Path) -> None:
+    class Refusing(StandIn):
+        def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+            return {"status": 401, "json": {"message": "This request requires a valid API key.", "statusCode": 401}}
+
+    run = record(Refusing(), folder, "wrong-key", "[chat-")
+
+    assert run.returncode != 0
+    assert "the recording stays as it is" in run.stdout
+    assert changed(folder) == []

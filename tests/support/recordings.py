@@ -7,7 +7,6 @@
 import difflib
 import json
 import os
-import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,10 +16,12 @@ import httpx
 import pytest
 import respx
 
+from tests.support.scrub import scrub_body, scrub_headers, scrub_stream, without_key
+
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-RESPONSE_HEADERS = ("content-type", "retry-after", "x-inference-id", "x-client-request-id")
-COST_HEADERS = "x-aimlapi-"
-ACCOUNT_FIELDS = r'"((?:user|account|org|organization|project|customer)(?:_?id)?|email)"(\s*:\s*)"[^"]*"'
+LIVE_URL = "https://api.aimlapi.com/v1"
+# Read before the environment is cleared for the tests: what `--record` asks in place of the live API.
+RECORDED_URL = os.environ.get("AIMLAPI_API_BASE") or LIVE_URL
 
 _recorded: set[str] = set()
 
@@ -45,6 +46,8 @@ class Recording:
         # What the API answers when it fails cannot be asked for again.
         failing = any(exchange["response"]["status"] >= 400 for exchange in self.exchanges)
         self.recording = record and not failing and name not in _recorded
+        # Of a live answer, what it says is not known beforehand.
+        self.exact = not record or failing
         self.played = 0
 
     def mount(self, router: respx.Router) -> None:
@@ -66,17 +69,23 @@ class Recording:
         }
         if self.recording:
             response = send(request)
+            if response["status"] >= 400:
+                pytest.fail(f"{self.name}: the API answered {response['status']}; the recording stays as it is")
             self.live.append({"request": sent, "response": response})
         elif sent != {"headers": {}, **expected}:
             pytest.fail(f"{self.name}: request {self.played} differs from the recorded one\n{diff(expected, sent)}")
         return respond(response)
 
-    def finish(self) -> None:
-        if self.played != len(self.exchanges):
+    def finish(self, *, accepted: bool = True) -> None:
+        """
+        End the test. What was recorded is written only if the test accepted it.
+        """
+        if self.played != len(self.exchanges) and accepted:
             pytest.fail(f"{self.name}: {self.played} of {len(self.exchanges)} exchanges were played")
-        if self.recording:
-            data = {"source": "Recorded live with `pytest --record`.", "exchanges": self.live}
-            self.path.write_text(scrub(json.dumps(data, indent=2, ensure_ascii=False)) + "\n", encoding="utf-8")
+        if self.recording and accepted:
+            data = {"source": "Recorded live with `pytest --record`, and scrubbed.", "exchanges": self.live}
+            text = without_key(json.dumps(data, indent=2, ensure_ascii=False))
+            self.path.write_text(f"{text}\n", encoding="utf-8")
             _recorded.add(self.name)
 
 
@@ -86,29 +95,19 @@ def diff(expected: dict[str, Any], sent: dict[str, Any]) -> str:
 
 
 def send(request: httpx.Request) -> dict[str, Any]:
-    """Ask the live API, past every mock: with urllib."""
+    """Ask the live API, past every mock: with urllib. The answer is scrubbed."""
     headers = {name: value for name, value in request.headers.items() if name not in ("accept-encoding", "connection")}
-    live = urllib.request.Request(str(request.url), request.content, headers, method=request.method)
+    headers.pop("host")
+    url = str(request.url).replace(LIVE_URL, RECORDED_URL, 1)
+    live = urllib.request.Request(url, request.content, headers, method=request.method)
     try:
         answer = urllib.request.urlopen(live, timeout=600)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
-        kept = {name: value for name, value in answer.headers.items() if kept_header(name.lower())}
-        text = answer.read().decode()
+        path, text = request.url.path, answer.read().decode()
         if "event-stream" in answer.headers.get("content-type", ""):
-            body: dict[str, Any] = {"sse": re.split(r"(?<=\n\n)(?=.)", text)}
+            body: dict[str, Any] = {"sse": scrub_stream(text, path)}
         else:
-            body = {"json": json.loads(text)}
-        return {"status": answer.status, "headers": kept, **body}
-
-
-def kept_header(name: str) -> bool:
-    return name in RESPONSE_HEADERS or name.startswith(COST_HEADERS)
-
-
-def scrub(text: str) -> str:
-    """No key and no id of an account stays in a recording; cookies go with all headers that are not kept."""
-    if key := os.environ.get("AIMLAPI_API_KEY"):
-        text = text.replace(key, "KEY")
-    return re.sub(ACCOUNT_FIELDS, r'"\1"\2"scrubbed"', text)
+            body = {"json": scrub_body(json.loads(text), path)}
+        return {"status": answer.status, "headers": scrub_headers(dict(answer.headers)), **body}
