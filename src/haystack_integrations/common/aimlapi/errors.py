@@ -335,7 +335,7 @@ def _what_happened(error: APIError, body: Any, secrets: set[str]) -> str:
         text = f"Error code: {error.status_code}"
         message = message or (json.dumps(body)[:_MESSAGE_LENGTH] if body else "")
         if (wait := retry_after(error.response.headers)) > PATIENCE:
-            message = f"{message} (to be tried again in {wait:.0f} s)".strip()
+            text = f"{text} (to be tried again in {wait:.0f} s)"
     elif isinstance(error, APIConnectionError):
         text, link = error.message, ": "
         if (cause := error.__cause__) is not None:
