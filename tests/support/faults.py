@@ -42,6 +42,7 @@ TOP_UP = "Top up at https://aimlapi.com/app/billing."
 LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
 STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."
 LOUDER = "Stream the reply with `streaming_callback`, since silent connections are cut."
+ELSEWHERE = "AIMLAPI redirected the call to another origin, where nothing was sent"
 MOVED = "If that is where the API is now, set `api_base_url`."
 WAIT = "Raise `timeout` (or AIMLAPI_TIMEOUT), or stream the reply with `streaming_callback`."
 
@@ -202,14 +203,14 @@ LASTING = [
         whole(b"", 307, location="https://127.0.0.1:1/v1/chat/completions?key=1", **TRACING),
         1,
         openai.APIError,
-        f"AIMLAPI redirected the call to https://127.0.0.1:1, where nothing was sent {ANSWERED} {MOVED}",
+        f"{ELSEWHERE}: https://127.0.0.1:1 {ANSWERED} {MOVED}",
     ),
     Fault(
         "a redirect to nowhere",
         whole(b"", 308, location="http://x:port/", **TRACING),
         1,
         openai.APIError,
-        f"AIMLAPI redirected the call to an address without a host, where nothing was sent {ANSWERED} {MOVED}",
+        f"{ELSEWHERE}: an address without a host {ANSWERED} {MOVED}",
     ),
     Fault(
         "redirects in a circle",

@@ -113,7 +113,7 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
         r"s of silence",
         "Stream the reply with `streaming_callback`, since silent connections are cut.",
     ),
-    (0, r"^AIMLAPI redirected the call to", "If that is where the API is now, set `api_base_url`."),
+    (0, r"^AIMLAPI redirected the call to another", "If that is where the API is now, set `api_base_url`."),
     (0, r"timed out", "Raise `timeout` (or AIMLAPI_TIMEOUT), or stream the reply with `streaming_callback`."),
 ]
 
@@ -213,16 +213,6 @@ def broken_off(error: Exception, request: httpx2.Request, *, silence: float = 0)
     return APIConnectionError(message=message, request=request)
 
 
-def redirect_error(what: str) -> APIError:
-    """
-    Make the exception for a redirect that is not followed.
-
-    :param what: Where the redirect leads, or what else is wrong with it.
-    :returns: The exception to raise.
-    """
-    return reply_error(None, f"AIMLAPI redirected the call {what}")
-
-
 def provider_message(body: Any) -> str:
     """
     Find what an error body says.
@@ -316,7 +306,7 @@ def _described(error: APIError, call: Call, model: str) -> APIError:
 
     if error.request is _NO_REQUEST and call.response is not None:
         error.request = call.response.request
-    if reveals(error, secrets):
+    if reveals(error, headers, secrets):
         error = redacted(error, secrets)
     elif isinstance(error.request, (httpx2.Request, httpx.Request)):
         for name, value in error.request.headers.items():

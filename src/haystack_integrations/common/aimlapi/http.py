@@ -22,7 +22,7 @@ from .errors import (
     is_retryable,
     may_pass,
     may_try_again,
-    redirect_error,
+    reply_error,
     retry_after,
 )
 from .progress import watched
@@ -89,13 +89,12 @@ def _redirected(response: httpx2.Response, call: CallContext, *, limit: int, coo
     request = response.request
     url = response.next_request.url if response.next_request else httpx2.URL()
     if (url.scheme, url.host, url.port) != (request.url.scheme, request.url.host, request.url.port):
+        # As what the server said, which it is: it may repeat a secret.
         origin = f"{url.scheme}://{url.netloc.decode()}" if url.host else "an address without a host"
-        where = f"to {origin}, where nothing was sent"
-        raise redirect_error(where)
+        raise reply_error(origin, "AIMLAPI redirected the call to another origin, where nothing was sent")
     call.redirects += 1
     if call.redirects > limit:
-        how_often = f"more than {limit} times"
-        raise redirect_error(how_often)
+        raise reply_error(None, f"AIMLAPI redirected the call more than {limit} times")
     headers = request.headers.copy()
     headers.pop("Cookie", None)
     return type(request)(

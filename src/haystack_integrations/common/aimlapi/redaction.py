@@ -7,13 +7,14 @@
 import copyreg
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import httpx2
 from openai import APIError
 
+_RESPONSES = (httpx2.Response, httpx.Response)
 # Shorter secrets are parts of words.
 _LONG_SECRET = 8
 
@@ -56,17 +57,18 @@ def masked(value: Any, secrets: set[str], depth: int = 100) -> Any:
     return value
 
 
-def reveals(error: APIError, secrets: set[str]) -> bool:
+def reveals(error: APIError, headers: Mapping[str, str], secrets: set[str]) -> bool:
     """
     Tell whether a secret is in an exception, since the server repeated it.
 
     :param error: The exception.
+    :param headers: The headers of the response.
     :param secrets: The secrets.
     :returns: True if one is in the body, the response or a cause, and so in the frames of the traceback as well.
     """
-    told: list[Any] = [vars(error), *(repr(link.args) + str(getattr(link, "doc", "")) for link in chain(error))]
-    response = getattr(error, "response", None)
-    if isinstance(response, (httpx2.Response, httpx.Response)):
+    told: list[Any] = [vars(error), dict(headers)]
+    told += [repr(link.args) + str(getattr(link, "doc", "")) for link in chain(error)]
+    if isinstance(response := getattr(error, "response", None), _RESPONSES):
         told += [dict(response.headers), response.text]
     return bool(masked(told, secrets) != told)
 
@@ -105,7 +107,7 @@ def _reduce(error: APIError) -> tuple[Any, ...]:
     sent, received = ("POST", ""), None
     if isinstance(request, (httpx2.Request, httpx.Request)):
         sent = request.method, str(request.url.copy_with(userinfo=b"", query=None))
-    if isinstance(response, (httpx2.Response, httpx.Response)):
+    if isinstance(response, _RESPONSES):
         headers = {name: response.headers[name] for name in _PICKLED_HEADERS if name in response.headers}
         received = response.status_code, headers
     return _rebuild, (type(error), error.args, state, sent, received)
@@ -128,7 +130,7 @@ def _rebuild(
 def _make_picklable(kind: type[APIError]) -> None:
     copyreg.pickle(kind, _reduce)
     for subclass in kind.__subclasses__():
-        if subclass.__module__.startswith("openai."):
+        if subclass.__module__.partition(".")[0] == "openai":
             _make_picklable(subclass)
 
 
