@@ -487,19 +487,19 @@ def _meet_nobody(fault: Fault, mode: Mode, retries: int) -> Outcome:
 
 
 def matrix() -> str:
-    """The outcome of each fault in each mode, without and with two retries, as a table."""
-    lines = ["| Fault | Mode | Retries | Requests | Exception | Message |", "|---|---|---|---|---|---|"]
+    """The outcome of each fault in each mode as a table."""
+    lines = ["| Fault | Mode | Requests without and with 2 retries | Exception | Message |", "|---|---|---|---|---|"]
     for fault in (*LASTING, *PASSING, *NEVER_SENT, *ANSWERED_FAULTS, SILENT, *UNCONNECTED):
-        seen: dict[tuple[Any, ...], list[str]] = {}
-        for retries in (0, 2):
-            for mode in MODES:
-                outcome = meet(fault, mode, retries)
-                told = " ".join(str(outcome.error).split())[:120]
-                cells = (retries, outcome.requests, type(outcome.error).__name__, told)
-                seen.setdefault(cells, []).append(str(mode))
+        seen: dict[tuple[str, ...], list[str]] = {}
+        for mode in MODES:
+            without, outcome = meet(fault, mode, 0), meet(fault, mode, 2)
+            assert str(without.error) == str(outcome.error)
+            told = " ".join(str(outcome.error).split())[:120]
+            cells = (f"{without.requests}, {outcome.requests}", type(outcome.error).__name__, told)
+            seen.setdefault(cells, []).append(str(mode))
         for cells, modes in seen.items():
             shown = "all four" if len(modes) == len(MODES) else ", ".join(modes)
-            lines.append(" | ".join(["| " + fault.name, shown, *map(str, cells)]) + " |")
+            lines.append(f"| {' | '.join([fault.name, shown, *cells])} |")
     return "\n".join(lines)
 
 
