@@ -5,311 +5,79 @@
 """
 What calls do when something goes wrong, with real sockets.
 
-`pytest tests/common/test_http.py -k matrix -s` prints the outcome of each fault in each mode as a table.
+`python -m tests.support.faults` prints the outcome of each fault in each mode as a table.
 """
 
+import asyncio
+import base64
 import logging
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from email.utils import formatdate
 from typing import Any
 
+import httpx
+import httpx2
 import openai
 import pytest
+import trustme
 from haystack.components.generators.chat import FallbackChatGenerator
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.modes import MODES, Mode, in_all_modes
-from tests.support.replies import MODEL, failure
-from tests.support.server import (
-    DONE,
-    WORD,
-    Answer,
-    FaultServer,
-    drop,
-    event,
-    head,
-    hello,
-    reset,
-    serving,
-    stall,
-    stream_head,
-    whole,
+from tests.support.api import Api, chat_generator
+from tests.support.faults import (
+    ANSWERED_FAULTS,
+    CALL,
+    CUT_HEAD,
+    CUT_LINE,
+    LASTING,
+    NEVER_SENT,
+    PASSING,
+    SILENT,
+    TOP_UP,
+    TRACED_CALL,
+    UNCONNECTED,
+    Fault,
+    error,
+    meet,
 )
-
-CALL = "(model vendor/model)"
-TRACED_CALL = "(model vendor/model, request id req-1, inference id inf-1, client request id mine)"
-TOP_UP = "Top up at https://aimlapi.com/app/billing."
-LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
-STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."
-WAIT = "Raise `timeout` (or AIMLAPI_TIMEOUT), or stream the reply with `streaming_callback`."
-
-TRACING = {"x_inference_id": "inf-1", "x_client_request_id": "mine", "retry_after_ms": "1"}
-SOON = 0.3
-"""A read timeout, for servers that never answer."""
-
-
-def error(status: int, message: str) -> bytes:
-    return whole(failure(message, status), status, **TRACING)
-
-
-@dataclass
-class Fault:
-    name: str
-    answer: Answer
-    """What the server does each time."""
-    message: str | re.Pattern[str]
-    raised: type[Exception] = openai.APIError
-    tries: int = 1
-    settings: dict[str, Any] = field(default_factory=dict)
-    streamed: tuple[Answer, str] | None = None
-    """What the server does, and the message, if the reply is streamed."""
-
-    def __str__(self) -> str:
-        return self.name
-
-
-BEGUN = (head(content_type="application/json", content_length="999", **TRACING), b'{"choices": [')
-BEGUN_STREAM = (stream_head(**TRACING), event(WORD))
-ANSWERED = "(model vendor/model, inference id inf-1, client request id mine)"
-CUT = "peer closed connection without sending complete message body"
-CUT_PLAIN = f"The reply broke off: {CUT} (received 13 bytes, expected 999) {ANSWERED}"
-CUT_STREAM = f"The reply broke off: {CUT} (incomplete chunked read) {ANSWERED}"
-OVERLOADED = {"error": {"message": "Overloaded", "type": "server_error"}}
-
-
-def reported(status: int, message: str, raised: type[Exception], remedy: str = "", tries: int = 1) -> Fault:
-    """A fault that AIMLAPI reports as its own, and what the exception says to it."""
-    text = f"Error code: {status} - {message} {TRACED_CALL} {remedy}".rstrip()
-    return Fault(f"{status} {message}", error(status, message), text, raised, tries)
-
-
-TOO_SMALL = "`max_tokens` must be greater than `thinking.budget_tokens`"
-TOO_LARGE = "max_tokens is too large: 99999. This model supports at most 16384."
-MAINTENANCE = "The model is under maintenance, please contact us."
-LASTING = [
-    reported(400, "Body validation error", openai.BadRequestError),
-    reported(400, TOO_SMALL, openai.BadRequestError, "Raise `max_tokens` in `generation_kwargs`."),
-    reported(
-        400, TOO_LARGE, openai.BadRequestError, "Lower `max_tokens` in `generation_kwargs`, or shorten the input."
-    ),
-    reported(
-        401,
-        "This request requires a valid API key.",
-        openai.AuthenticationError,
-        "Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys.",
-    ),
-    reported(403, "You've run out of credits.", openai.PermissionDeniedError, TOP_UP),
-    Fault(
-        "404",
-        whole({"detail": "Nothing here"}, 404, **TRACING),
-        f'Error code: 404 - {{"detail": "Nothing here"}} {ANSWERED} {LOOK_UP}, and check `api_base_url`.',
-        openai.NotFoundError,
-    ),
-    reported(422, "Unprocessable", openai.UnprocessableEntityError),
-    reported(
-        429,
-        "Free-tier limit reached for the hour.",
-        openai.RateLimitError,
-        "Wait for the hour to pass, or top up at https://aimlapi.com/app/billing.",
-    ),
-    reported(500, "400 Unable to access model x", openai.InternalServerError, f"{LOOK_UP}."),
-    reported(
-        500,
-        MAINTENANCE,
-        openai.InternalServerError,
-        "Use another model for now, for example through FallbackChatGenerator.",
-    ),
-    reported(504, "Generation timeout", openai.InternalServerError, STREAM),
-]
-PASSING = [
-    reported(
-        429, "Too Many Requests", openai.RateLimitError, "Send fewer requests at a time, or raise `max_retries`.", 3
-    ),
-    reported(500, "Internal server error", openai.InternalServerError, tries=3),
-    reported(500, "429 Too Many Requests", openai.InternalServerError, tries=3),
-    Fault(
-        "502, a page",
-        whole(b"<h1>Bad\n Gateway</h1>", 502, content_type="text/html", retry_after_ms="1"),
-        f"Error code: 502 - <h1>Bad Gateway</h1> {CALL}",
-        openai.InternalServerError,
-        3,
-    ),
-    Fault(
-        "503",
-        whole({"error": {"message": "Service unavailable"}}, 503, retry_after_ms="1"),
-        f"Error code: 503 - Service unavailable {CALL}",
-        openai.InternalServerError,
-        3,
-    ),
-    Fault(
-        "503, body cut",
-        (head(503, content_type="application/json", content_length="99"), b"{", drop),
-        f"Connection error. {CUT} (received 1 bytes, expected 99) {CALL}",
-        openai.APIConnectionError,
-        3,
-    ),
-    Fault(
-        "dropped unanswered",
-        (drop,),
-        f"Connection error. Server disconnected without sending a response. {CALL}",
-        openai.APIConnectionError,
-        3,
-    ),
-    Fault(
-        "reset unanswered",
-        (reset,),
-        re.compile(rf"Connection error\..* {re.escape(CALL)}"),
-        openai.APIConnectionError,
-        3,
-    ),
-]
-ANSWERED_FAULTS = [
-    Fault(
-        "no answer in time",
-        (stall,),
-        re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
-        openai.APITimeoutError,
-        settings={"timeout": SOON},
-    ),
-    Fault("cut", (*BEGUN, drop), CUT_PLAIN, openai.APIConnectionError, streamed=((*BEGUN_STREAM, drop), CUT_STREAM)),
-    Fault(
-        "stalled",
-        (*BEGUN, stall),
-        re.compile(rf"Request timed out\..* {re.escape(ANSWERED)} {re.escape(WAIT)}"),
-        openai.APITimeoutError,
-        settings={"timeout": SOON},
-        streamed=((*BEGUN_STREAM, stall), ""),
-    ),
-    Fault(
-        "not what its encoding says",
-        whole(b"no gzip", content_encoding="gzip", **TRACING),
-        re.compile(rf"The reply broke off: Error -3 while decompressing .* {re.escape(ANSWERED)}"),
-        openai.APIConnectionError,
-    ),
-    Fault(
-        "200 with an error",
-        error(200, "429 Too Many Requests"),
-        f"AIMLAPI answered with an error instead of a completion: 429 Too Many Requests {TRACED_CALL}",
-        streamed=(
-            (*BEGUN_STREAM, event(OVERLOADED), stall),
-            f"AIMLAPI reported an error in the stream: Overloaded {ANSWERED}",
-        ),
-    ),
-    Fault(
-        "malformed JSON",
-        whole(b'{"choices": [', **TRACING),
-        f'AIMLAPI answered with malformed JSON: {{"choices": [ {ANSWERED}',
-        streamed=(
-            (*BEGUN_STREAM, event('{"choices": ['), stall),
-            f'AIMLAPI answered with malformed JSON: {{"choices": [ {ANSWERED}',
-        ),
-    ),
-    Fault(
-        "a page",
-        whole(b"<h1>Just\n a moment</h1>", content_type="text/html", **TRACING),
-        f"AIMLAPI answered with malformed JSON: <h1>Just a moment</h1> {ANSWERED}",
-    ),
-    Fault(
-        "200 with MiniMax's error",
-        whole({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, **TRACING),
-        f"AIMLAPI answered with an error instead of a completion: 1008: insufficient balance {ANSWERED} {TOP_UP}",
-        streamed=(
-            whole({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, **TRACING),
-            f"AIMLAPI reported an error in the stream: 1008: insufficient balance {ANSWERED} {TOP_UP}",
-        ),
-    ),
-    Fault(
-        "nothing in it",
-        whole({"choices": []}, **TRACING),
-        f"AIMLAPI answered without choices {ANSWERED}",
-        streamed=(stream_head(**TRACING) + DONE, f"The stream ended without a choice {ANSWERED}"),
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def matrix() -> Iterator[list[tuple[str, str, str, str, str]]]:
-    rows: list[tuple[str, str, str, str, str]] = []
-    yield rows
-    print("\n| Fault | Mode | Tries | Exception | Message |\n|---|---|---|---|---|")
-    for fault in dict.fromkeys(row[0] for row in rows):
-        outcomes: dict[tuple[str, str, str], list[str]] = {}
-        for name, mode, *outcome in rows:
-            if name == fault:
-                outcomes.setdefault(tuple(outcome), []).append(mode)
-        for outcome, modes in outcomes.items():
-            cells = [fault, "all four" if len(modes) == len(MODES) else ", ".join(modes), *outcome]
-            print(f"| {' | '.join(cells)} |")
-
-
-def check(fault: Fault, mode: Mode, tries: int, error: Exception, matrix: list[tuple[str, str, str, str, str]]) -> None:
-    text = str(error)
-    matrix.append((fault.name, str(mode), str(tries), type(error).__name__, text))
-    expected = fault.streamed[1] or fault.message if fault.streamed and mode.streamed else fault.message
-    assert type(error) is fault.raised
-    assert expected.fullmatch(text) if isinstance(expected, re.Pattern) else text == expected
-    assert error.message == text
-    assert tries == fault.tries
+from tests.support.modes import MODES, SYNC, Mode, in_all_modes, in_both_clients, plain_only
+from tests.support.replies import HELLO, MODEL
+from tests.support.server import FaultServer, drop, hello, reset, serving, stall, whole
 
 
 @in_all_modes
-@pytest.mark.parametrize("fault", [*LASTING, *PASSING, *ANSWERED_FAULTS], ids=str)
-def test_matrix_of_faults(fault: Fault, mode: Mode, matrix) -> None:
-    answer = fault.streamed[0] if fault.streamed and mode.streamed else fault.answer
-    with serving(answer, max_retries=2, **fault.settings) as (server, generator):
-        with pytest.raises(openai.APIError) as caught:
-            mode.complete(generator)
-        check(fault, mode, len(server.requests), caught.value, matrix)
-        assert server.wait_for(lambda server: server.open <= 1)
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("fault", [*LASTING, *PASSING, *NEVER_SENT, *ANSWERED_FAULTS, *UNCONNECTED], ids=str)
+def test_matrix_of_faults(fault: Fault, retries: int, mode: Mode) -> None:
+    meet(fault, mode, retries).check(fault, mode, retries)
 
 
-def unreachable() -> tuple[socket.socket, str]:
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    return sock, f"http://127.0.0.1:{sock.getsockname()[1]}/v1"
-
-
-UNCONNECTED = [
-    Fault("nobody listens", (), re.compile(rf"Connection error\. .+ {re.escape(CALL)}"), openai.APIConnectionError, 3),
-    Fault(
-        "connect timeout",
-        (),
-        re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
-        openai.APITimeoutError,
-        3,
-        settings={"timeout": 0.1},
-    ),
-]
+def test_drop_after_silence_is_not_tried_again() -> None:
+    """Side by side, as each waits for two seconds."""
+    cases = [
+        (mode, retries, family)
+        for mode in MODES
+        for retries in (0, 2)
+        for family in (None, {"limits": httpx.Limits()}, {"transport": None})
+    ]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        calls = [pool.submit(meet, SILENT, mode, retries, http_client_kwargs=family) for mode, retries, family in cases]
+        for (mode, retries, _), call in zip(cases, calls, strict=True):
+            call.result().check(SILENT, mode, retries)
 
 
 @in_all_modes
-@pytest.mark.parametrize("fault", UNCONNECTED, ids=str)
-def test_matrix_of_connections_that_fail(fault: Fault, mode: Mode, matrix) -> None:
-    tries: list[Any] = []
-
-    async def count(request: Any) -> None:
-        tries.append(request)
-
-    with ExitStack() as stack:
-        if fault.settings:  # A server that does not shake hands: connecting to it takes forever.
-            url = stack.enter_context(FaultServer()).url.replace("http:", "https:")
-        else:
-            sock, url = unreachable()
-            stack.callback(sock.close)
-        generator = AIMLAPIChatGenerator(
-            model=MODEL,
-            api_base_url=url,
-            max_retries=2,
-            http_client_kwargs={"event_hooks": {"request": [count if mode.asynchronous else tries.append]}},
-            **fault.settings,
-        )
-        stack.callback(generator.close)
-        with pytest.raises(openai.APIError) as caught:
-            mode.complete(generator)
-        check(fault, mode, len(tries), caught.value, matrix)
+@in_both_clients
+@pytest.mark.parametrize("fault", [CUT_HEAD, CUT_LINE, *NEVER_SENT, PASSING[-2]], ids=str)
+def test_each_client_knows_how_far_a_request_got(fault: Fault, mode: Mode, http_client_kwargs) -> None:
+    # Without a transport of ours.
+    settings = {"transport": None, **(http_client_kwargs or {})}
+    meet(fault, mode, 2, http_client_kwargs=settings).check(fault, mode, 2)
 
 
 @in_all_modes
@@ -327,8 +95,201 @@ def test_retries_wait_as_the_server_asks(mode: Mode, caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.INFO, "openai"), serving(*answers, hello(mode)) as (_, generator):
         assert mode.complete(generator).text == "Hello"
     waits = [float(wait) for wait in re.findall(r"Retrying request .*?in ([\d.]+) seconds", caplog.text)]
-    assert waits[:2] == [0.002, 0.004]
+    assert 0.002 <= waits[0] <= 0.003
+    assert 0.004 <= waits[1] <= 0.006
     assert 0 < waits[2] <= 0.004
+
+
+def test_calls_that_are_turned_away_together_do_not_come_back_together(caplog: pytest.LogCaptureFixture) -> None:
+    turned_away = httpx2.Response(429, headers={"retry-after": "0.02"})
+    with caplog.at_level(logging.INFO, "openai"):
+        for _ in range(5):
+            chat_generator(Api(turned_away, HELLO), max_retries=1).run("Hi")
+    assert len(set(re.findall(r"in ([\d.]+) seconds", caplog.text))) > 1
+
+
+@in_all_modes
+def test_retry_after_can_be_a_date(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    soon = httpx2.Response(503, headers={"retry-after": formatdate(time.time() + 2, usegmt=True)})
+    with caplog.at_level(logging.INFO, "openai"):
+        assert mode.complete(chat_generator(Api(soon, HELLO), max_retries=1)).text == "Hello"
+    (wait,) = re.findall(r"in ([\d.]+) seconds", caplog.text)
+    assert 0 < float(wait) <= 3
+
+    late = httpx2.Response(503, headers={"retry-after": formatdate(time.time() + 3600, usegmt=True)})
+    api = Api(late)
+    with pytest.raises(openai.InternalServerError, match=r"^Error code: 503 \(to be tried again in 3\d\d\d s\) \("):
+        mode.complete(chat_generator(api, max_retries=5))
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "Wed, 99 Foo 2026 00:00:00 GMT"])
+def test_retry_after_that_says_nothing_is_ignored(value: str) -> None:
+    api = Api(httpx2.Response(503, headers={"retry-after": value}), HELLO)
+    assert SYNC.complete(chat_generator(api, max_retries=1)).text == "Hello"
+
+
+# Connections
+
+
+@pytest.fixture(scope="module")
+def tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@in_all_modes
+@in_both_clients
+@pytest.mark.parametrize("end", [drop, reset], ids=["closed", "reset"])
+def test_kept_connection_that_turns_out_closed_is_no_fault(mode: Mode, end: Any, http_client_kwargs) -> None:
+    settings = {"http_client_kwargs": http_client_kwargs, "max_retries": 1}
+    with serving(hello(mode), (end,), hello(mode), **settings) as (server, generator):
+
+        async def main() -> list[Any]:
+            return [await mode.complete_async(generator) for _ in range(2)]
+
+        replies = asyncio.run(main()) if mode.asynchronous else [mode.complete(generator) for _ in range(2)]
+        assert [reply.text for reply in replies] == ["Hello", "Hello"]
+        assert len(server.requests) == 3
+
+
+@in_all_modes
+@in_both_clients
+def test_answer_on_a_kept_connection_that_is_cut_in_its_head_is_not_tried_again(mode: Mode, http_client_kwargs) -> None:
+    with serving(hello(mode), CUT_LINE.answer, http_client_kwargs=http_client_kwargs) as (server, generator):
+
+        async def main() -> None:
+            await mode.complete_async(generator)
+            await mode.complete_async(generator)
+
+        with pytest.raises(openai.APIConnectionError, match=r"^The reply broke off: "):
+            asyncio.run(main()) if mode.asynchronous else [mode.complete(generator) for _ in range(2)]
+        assert (len(server.requests), server.connections) == (2, 1)
+
+
+@in_all_modes
+@in_both_clients
+@pytest.mark.parametrize(("answer", "requests"), [(CUT_LINE.answer, 1), ((drop,), 3)], ids=["cut", "dropped"])
+def test_how_far_a_request_got_is_known_behind_tls(
+    mode: Mode, answer: Any, requests: int, http_client_kwargs, tls: ssl.SSLContext
+) -> None:
+    settings = {"http_client_kwargs": {**(http_client_kwargs or {}), "verify": False}, "max_retries": 2}
+    with serving(answer, tls=tls, **settings) as (server, generator):
+        with pytest.raises(openai.APIConnectionError):
+            mode.complete(generator)
+        assert len(server.requests) == requests
+
+
+def speak_plainly(connection: Any) -> None:
+    with socket.socket(fileno=socket.dup(connection.sock.fileno())) as raw:
+        raw.sendall(b"HTTP/1.1 500 What?\r\n\r\n")
+
+
+@in_all_modes
+@in_both_clients
+def test_answer_that_cannot_be_decrypted_is_one(mode: Mode, http_client_kwargs, tls: ssl.SSLContext) -> None:
+    settings = {"http_client_kwargs": {**(http_client_kwargs or {}), "verify": False}, "max_retries": 2}
+    with serving((speak_plainly, stall), tls=tls, **settings) as (server, generator):
+        with pytest.raises(openai.APIConnectionError, match=r"^The reply broke off: .*SSL"):
+            mode.complete(generator)
+        assert len(server.requests) == 1
+
+
+@in_all_modes
+@in_both_clients
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 200 Connection established\r\n\r\n", whole(b"", 502), b"HTTP/1.1 2"],
+    ids=["opened", "refused", "cut"],
+)
+def test_tunnel_of_a_proxy_that_fails_is_tried_again(mode: Mode, answer: bytes, http_client_kwargs) -> None:
+    with FaultServer((answer, drop)) as proxy:
+        settings = {**(http_client_kwargs or {}), "proxy": proxy.url.removesuffix("/v1")}
+        generator = AIMLAPIChatGenerator(
+            model=MODEL, api_base_url="https://api.invalid/v1", max_retries=2, http_client_kwargs=settings
+        )
+        with closing(generator), pytest.raises(openai.APIConnectionError, match=r"^Connection error"):
+            mode.complete(generator)
+        assert [request.method for request in proxy.requests] == ["CONNECT"] * 3
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("raised", "requests"),
+    [
+        (httpx2.ConnectError("x"), 3),
+        (httpx2.PoolTimeout("x"), 3),
+        (httpx2.WriteError("x"), 3),
+        (httpx2.ReadError("x"), 3),
+        (httpx2.ReadTimeout("x"), 1),
+        (httpx2.LocalProtocolError("x"), 1),
+        (httpx2.UnsupportedProtocol("x"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_transport_that_tells_nothing_is_judged_by_its_errors(raised: Exception, requests: int, mode: Mode) -> None:
+    api = Api(raised)
+    with pytest.raises(openai.APIConnectionError):
+        mode.complete(chat_generator(api, max_retries=2))
+    assert len(api.requests) == requests
+
+
+@pytest.mark.parametrize(("sent", "answered", "requests"), [(True, False, 3), (True, True, 1), (False, False, 3)])
+@in_all_modes
+def test_transport_can_tell_how_far_a_request_got(sent: bool, answered: bool, requests: int, mode: Mode) -> None:
+    def answer(request: httpx2.Request) -> Exception:
+        progress = request.extensions["progress"]
+        progress.sent, progress.answered, progress.sent_at = sent, answered, time.monotonic()
+        return httpx2.ReadError("x")
+
+    api = Api(answer)
+    with pytest.raises(openai.APIConnectionError):
+        mode.complete(chat_generator(api, max_retries=2))
+    assert len(api.requests) == requests
+
+
+@plain_only
+@in_both_clients
+def test_trace_of_the_user_is_called(mode: Mode, http_client_kwargs) -> None:
+    seen: list[str] = []
+
+    def trace(event: str, info: dict[str, Any]) -> None:
+        seen.append(event)
+
+    async def trace_async(event: str, info: dict[str, Any]) -> None:
+        seen.append(event)
+
+    own = {"trace": trace_async if mode.asynchronous else trace}
+
+    def hook(request: Any) -> None:
+        request.extensions.update(own)
+
+    async def hook_async(request: Any) -> None:
+        request.extensions.update(own)
+
+    hooks = {"event_hooks": {"request": [hook_async if mode.asynchronous else hook]}}
+    settings = {"transport": None, **(http_client_kwargs or {})}
+    with serving(hello(mode), http_client_kwargs={**settings, **hooks}) as (_, generator):
+        assert mode.complete(generator).text == "Hello"
+    assert "http11.receive_response_headers.complete" in seen
+
+    # As an extension of a request of their own.
+    seen.clear()
+    with serving(hello(mode), http_client_kwargs=settings) as (server, generator):
+
+        async def main() -> None:
+            await generator.warm_up_async()
+            client = generator.async_client._client
+            await client.send(client.build_request("POST", server.url, extensions=own))
+
+        if mode.asynchronous:
+            asyncio.run(main())
+        else:
+            generator.warm_up()
+            client = generator.client._client
+            client.send(client.build_request("POST", server.url, extensions=own))
+    assert "http11.receive_response_headers.complete" in seen
 
 
 @in_all_modes
@@ -383,7 +344,112 @@ def test_fallback_that_fails_names_the_causes(mode: Mode, caplog: pytest.LogCapt
 
 
 @in_all_modes
-def test_redirects_are_followed(mode: Mode) -> None:
-    with serving(whole(b"", 307, location="/v2/chat/completions"), hello(mode)) as (server, generator):
+@in_both_clients
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed_within_the_origin(status: int, mode: Mode, http_client_kwargs) -> None:
+    first = whole(b"", status, location="/v2/chat/completions?a=b", set_cookie="seen=1; Path=/")
+    with serving(first, hello(mode), http_client_kwargs=http_client_kwargs) as (server, generator):
         assert mode.complete(generator).text == "Hello"
-        assert [request.target for request in server.requests] == ["/v1/chat/completions", "/v2/chat/completions"]
+        sent, again = server.requests
+        assert [sent.target, again.target] == ["/v1/chat/completions", "/v2/chat/completions?a=b"]
+        assert again.method == "POST"
+        assert again.body == sent.body != b""
+        assert again.headers == {**sent.headers, "cookie": "seen=1"}
+        assert server.connections == 1
+
+
+@in_all_modes
+@in_both_clients
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("to", ["port", "host", "scheme"])
+def test_nothing_is_sent_to_another_origin(to: str, status: int, mode: Mode, http_client_kwargs) -> None:
+    with FaultServer(hello(mode)) as stranger:
+        url = {
+            "port": stranger.url,
+            "host": stranger.url.replace("127.0.0.1", "localhost"),
+            "scheme": stranger.url.replace("http:", "https:"),
+        }[to]
+        answer = whole(b"", status, location=url.replace("://", "://user:pass@") + "?secret=1")
+        with serving(answer, http_client_kwargs=http_client_kwargs) as (server, generator):
+            with pytest.raises(openai.APIError) as caught:
+                mode.complete(generator)
+            assert type(caught.value) is openai.APIError
+            origin = url.removesuffix("/v1")
+            told = f"AIMLAPI redirected the call to another origin, where nothing was sent: {origin} ("
+            assert str(caught.value).startswith(told)
+            assert len(server.requests) == 1
+        assert stranger.connections == 0
+
+
+@in_all_modes
+def test_redirects_of_all_tries_count(mode: Mode) -> None:
+    redirect = whole(b"", 307, location="/v1/chat/completions")
+    answers = [*[redirect] * 9, error(503, "Service unavailable"), redirect]
+    with serving(*answers, max_retries=2) as (server, generator):
+        with pytest.raises(openai.APIError, match=r"^AIMLAPI redirected the call more than 10 times "):
+            mode.complete(generator)
+        assert len(server.requests) == 12
+
+
+@in_all_modes
+def test_users_limits_of_redirects_hold(mode: Mode) -> None:
+    redirect = whole(b"", 307, location="/v1/chat/completions")
+    with serving(redirect, http_client_kwargs={"max_redirects": 2}) as (server, generator):
+        with pytest.raises(openai.APIError, match="more than 2 times"):
+            mode.complete(generator)
+        assert len(server.requests) == 3
+    with serving(redirect, http_client_kwargs={"follow_redirects": False}) as (server, generator):
+        with pytest.raises(openai.APIStatusError, match=r"^Error code: 307 ") as caught:
+            mode.complete(generator)
+        assert caught.value.status_code == 307
+        assert len(server.requests) == 1
+
+
+def test_follow_redirects_of_one_request_holds() -> None:
+    redirect = httpx2.Response(307, headers={"location": "/v1/x"})
+    generator = chat_generator(Api(redirect, HELLO))
+    generator.warm_up()
+    client = generator.client._client
+    request = client.build_request("POST", "https://api.aimlapi.com/v1/chat/completions", json={})
+    assert client.send(request, follow_redirects=False).status_code == 307
+
+
+def test_redirects_of_a_client_that_is_used_by_itself_end() -> None:
+    api = Api(httpx2.Response(307, headers={"location": "/v1/chat/completions"}))
+    generator = chat_generator(api)
+    generator.warm_up()
+    client = generator.client._client
+    request = client.build_request("POST", "https://api.aimlapi.com/v1/chat/completions", json={})
+    with pytest.raises(openai.APIError, match="more than 10 times"):
+        client.send(request)
+    assert len(api.requests) == 11
+
+
+# User information in the base URL
+
+
+@in_all_modes
+@in_both_clients
+def test_user_information_of_the_url_is_sent_and_not_told(
+    mode: Mode, http_client_kwargs, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = base64.b64encode(b"user-0123:pass@4567").decode()
+    secrets = ["user-0123", "pass@4567", "pass%404567", credentials]
+    said = f"No user-0123 with pass@4567 in {credentials}"
+    with (
+        caplog.at_level(logging.DEBUG),
+        FaultServer(hello(mode), error(401, said)) as server,
+        closing(
+            AIMLAPIChatGenerator(
+                model=MODEL,
+                api_base_url=server.url.replace("://", "://user-0123:pass%404567@"),
+                http_client_kwargs=http_client_kwargs,
+            )
+        ) as generator,
+    ):
+        assert mode.complete(generator).text == "Hello"
+        assert server.requests[0].headers["authorization"] == f"Basic {credentials}"
+        with pytest.raises(openai.AuthenticationError, match=r"- No \*\*\* with \*\*\* in \*\*\* \(") as caught:
+            mode.complete(generator)
+    told = [caplog.text, str(caught.value), str(caught.value.request.url), repr(caught.value.body)]
+    assert [secret for secret in secrets for text in told if secret in text] == []

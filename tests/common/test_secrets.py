@@ -4,19 +4,25 @@
 
 """Keys and secret headers are in no log, exception, repr or file."""
 
+import asyncio
 import json
 import logging
+import pickle
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from haystack import Pipeline
 from haystack.utils import Secret
 
-from tests.support.modes import Mode, in_all_modes
+from tests.support.api import Api, chat_generator, image_generator, plain
+from tests.support.modes import SYNC, Mode, in_all_modes, plain_only
+from tests.support.replies import failure
 from tests.support.server import WORD, FaultServer, drop, event, hello, serving, stall, stream_head, whole
 
 KEY = "sk-0123456789abcdef"
@@ -105,3 +111,201 @@ def test_secrets_are_in_no_connection_error(
         ):
             mode.complete(generator)
         assert_discreet("".join(traceback.format_exception(caught.value)), caplog.text)
+
+
+# What an exception carries
+
+
+def parts(error: BaseException) -> Iterator[Any]:
+    """All that hangs on an exception: its attributes, causes, and the variables in the frames of our modules."""
+    yield from (str(error), error.args, vars(error))
+    for part in ("request", "response"):
+        if (found := getattr(error, part, None)) is not None:
+            yield (dict(found.headers), str(found.url))
+    if isinstance(response := getattr(error, "response", None), httpx2.Response):
+        yield response.text
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals["__name__"].startswith("haystack_integrations."):
+            yield frame.f_locals
+    for link in {error.__cause__, error.__context__} - {None}:
+        yield from parts(link)
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from texts([*value, *value.values()])
+    elif isinstance(value, (list, tuple, set)):
+        for item in value:
+            yield from texts(item)
+    else:
+        yield value if isinstance(value, str) else repr(value)
+
+
+def assert_nothing_carried(error: BaseException) -> None:
+    assert_discreet(*(text for part in parts(error) for text in texts(part)))
+    if isinstance(error, openai.APIError):
+        assert not [secret for secret in SECRETS if secret.encode() in pickle.dumps(error)]
+
+
+SAID = f"What are {KEY}, {HEADER} and {INIT_HEADER}?"
+ECHO = {"message": SAID, "code": HEADER, "list": [{KEY: 1}], "requestId": "req-1", "statusCode": 401}
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    "answer",
+    [
+        whole(b"", 503),
+        (drop,),
+        (stall,),
+        whole(b"{", 200),
+        whole(ECHO, 401, x_client_request_id=HEADER),
+        whole(SAID.encode(), 502, content_type="text/plain"),
+        whole(ECHO),
+        whole(b"{" * 3000 + SAID.encode()),
+        whole(b'{"a": "' + SAID.encode() + b'\xff"}'),
+        whole(b"[" * 150 + json.dumps(SAID).encode() + b"]" * 150, 400),
+        whole(b"", 307, location=f"http://{KEY}@localhost/{HEADER}"),
+    ],
+    ids=["503", "drop", "stall", "malformed", "401", "502", "200", "no JSON", "no UTF-8", "deep", "redirect"],
+)
+def test_exceptions_carry_no_secrets(mode: Mode, answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeout = {"timeout": 0.2} if answer == (stall,) else {}
+    with secretive(answer, monkeypatch=monkeypatch, **timeout) as (_, generator):
+        generator.max_retries = 0
+        with pytest.raises(openai.APIError) as caught:
+            mode.complete(generator)
+    assert_nothing_carried(caught.value)
+
+
+@in_all_modes
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("said", [{"error": ECHO}, "{" + SAID], ids=["error", "malformed"])
+def test_errors_in_streams_carry_no_secrets(
+    mode: Mode, said: Any, wrapped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = (stream_head(), event(WORD), event(said))
+    with secretive(answer, monkeypatch=monkeypatch) as (_, generator):
+
+        async def main() -> None:
+            await generator.warm_up_async()
+            if wrapped:
+                wrap(generator.async_client)
+            await mode.streaming.complete_async(generator)
+
+        with pytest.raises(openai.APIError) as caught:
+            if mode.asynchronous:
+                asyncio.run(main())
+            else:
+                generator.warm_up()
+                if wrapped:
+                    wrap(generator.client)
+                mode.streaming.complete(generator)
+    assert_nothing_carried(caught.value)
+
+
+def wrap(client: Any) -> None:
+    """As tracers do: the call is typed then, and the stream the SDK's."""
+    client.chat.completions.create = partial(client.chat.completions.create)
+
+
+@in_all_modes
+def test_other_exceptions_carry_no_secrets(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(chunk: Any) -> None:
+        raise KeyError
+
+    async def fail_async(chunk: Any) -> None:
+        raise KeyError
+
+    with secretive(hello(mode.streaming), monkeypatch=monkeypatch) as (_, generator):
+        with pytest.raises(KeyError) as caught:
+            mode.run(generator, "Hi", streaming_callback=fail_async if mode.asynchronous else fail)
+        assert_nothing_carried(caught.value)
+        for parameters in ({"messages": []}, {"extra_headers": {"X-Client-Request-Id": "a b"}}):
+            with pytest.raises(ValueError, match=r"messages|X-Client") as refused:
+                mode.complete(generator, generation_kwargs=parameters)
+            assert_nothing_carried(refused.value)
+        monkeypatch.setenv("OTHER_TOKEN", INIT_HEADER + "\r\nX-Other: 1")
+        with pytest.raises(ValueError, match=r"^The header X-Other-Token contains characters") as refused:
+            mode.complete(generator)
+        assert_nothing_carried(refused.value)
+
+
+@in_all_modes
+@pytest.mark.parametrize("value", ["a\r\nX-Other: 1", "a\nb", "caf\xe9", "a\x00b"])
+def test_header_that_cannot_be_sent_is_refused_without_being_quoted(mode: Mode, value: str) -> None:
+    api = Api()
+    with pytest.raises(ValueError, match=r"^The header X-Plain contains characters that no HTTP header") as caught:
+        mode.complete(chat_generator(api, extra_headers={"X-Plain": value}))
+    assert value not in "".join(traceback.format_exception(caught.value))
+    assert api.requests == []
+
+
+@plain_only
+def test_headers_of_a_call_that_succeeds_are_left_alone(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    with secretive(hello(mode), monkeypatch=monkeypatch) as (_, generator):
+        seen: list[dict[str, Any]] = []
+        prepare = generator._prepare_api_call
+
+        def keep(**kwargs: Any) -> dict[str, Any]:
+            seen.append(prepare(**kwargs))
+            return seen[-1]
+
+        generator._prepare_api_call = keep
+        mode.complete(generator)
+    assert seen[0]["extra_headers"]["X-Gateway-Token"] == HEADER
+
+
+def test_exception_that_was_being_handled_stays_the_context() -> None:
+    """What repeats no secret keeps all that it has."""
+    with pytest.raises(openai.BadRequestError) as caught:
+        try:
+            raise KeyError
+        except KeyError:
+            chat_generator(Api(plain(failure("No", 400), 400))).run("Hi")
+    names = [type(link).__name__ for link in (caught.value.__context__, caught.value.__context__.__context__)]
+    assert names == ["HTTPStatusError", "KeyError"]
+    assert caught.value.response.json()["message"] == "No"
+    assert caught.value.request.headers["authorization"] == "Bearer ***"
+
+
+# Short secrets
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "told"),
+    [
+        ("key", "Bad key, no keys", "Bad ***, no keys"),
+        ("x", "for example, x", "for example, ***"),
+        ("http", "https is not http", "https is not ***"),
+        ("Error", "Error of some kind", "*** of some kind"),
+        ("code", "code 401", "*** 401"),
+        ("12345678", "a12345678b", "a***b"),
+    ],
+)
+def test_short_secrets_are_hidden_as_words(key: str, said: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMLAPI_API_KEY", key)
+    with pytest.raises(openai.AuthenticationError) as caught:
+        SYNC.complete(chat_generator(Api(plain({"message": said}, 401)), model="m"))
+    assert str(caught.value) == (
+        f"Error code: 401 - {told} (model m) Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys."
+    )
+
+
+@pytest.mark.parametrize("key", ["AIMLAPI", "JSON", "reply", "connection"])
+def test_own_words_are_never_hidden(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMLAPI_API_KEY", key)
+    with pytest.raises(openai.APIError, match=r"^AIMLAPI answered with malformed JSON: <b>\*\*\*</b> \("):
+        SYNC.complete(chat_generator(Api(httpx2.Response(200, text=f"<b>{key}</b>"))))
+    with pytest.raises(openai.APIError, match=r"^The reply broke off: \*\*\* is gone \("):
+        SYNC.complete(chat_generator(Api(httpx2.LocalProtocolError(f"{key} is gone"))))
+
+
+def test_failed_download_carries_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMLAPI_API_KEY", KEY)
+    api = Api({"data": [{"url": f"https://cdn.example.com/{KEY}.png"}]}, downloads=[plain({"message": SAID}, 404)])
+    with pytest.raises(
+        openai.APIError, match=r"its download from https://cdn\.example\.com/\*\*\*\.png failed"
+    ) as caught:
+        image_generator(api).run("A cat")
+    assert KEY not in str(caught.value)

@@ -394,12 +394,12 @@ async def test_a_download_that_fails_says_where_the_image_is(mode: Mode, downloa
 
 @plain_only
 async def test_a_download_follows_redirects_and_takes_any_binary(mode: Mode) -> None:
-    """A redirect is followed, and the type of the content does not matter if it is none of a text."""
-    redirect = httpx2.Response(302, headers={"location": "https://other.example.com/1.png"})
+    """A redirect to the same host is followed, and the type of the content does not matter if it is none of a text."""
+    redirect = httpx2.Response(302, headers={"location": f"{CDN}2.png"})
     binary = httpx2.Response(200, headers={"content-type": "application/octet-stream"}, content=PNG)
     api = Api(downloads=[redirect, binary])
     assert (await mode.call(image_generator(api), PROMPT))["images"] == [BASE64]
-    assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png", "https://other.example.com/1.png"]
+    assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png", f"{CDN}2.png"]
 
 
 # Errors

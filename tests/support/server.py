@@ -55,6 +55,8 @@ class Connection:
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ", 2)
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        if not self.server.reads_bodies:
+            return Request(method, target, headers, b"")
         length = int(headers.get("content-length", 0))
         while len(self._received) < length:
             if not self._receive():
@@ -99,11 +101,13 @@ class FaultServer:
     """
     :param answers: What to answer to the first request, the second, and so on. The last answer is repeated.
     :param tls: Serves TLS with this context.
+    :param reads_bodies: Whether an answer waits for the body of its request.
     """
 
-    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None, reads_bodies: bool = True) -> None:
         self._answers = [answer if isinstance(answer, tuple) else (answer,) for answer in answers]
         self._tls = tls
+        self.reads_bodies = reads_bodies
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._sockets: set[socket.socket] = set()
@@ -228,10 +232,10 @@ def hello(mode: Mode) -> bytes:
 
 @contextmanager
 def serving(
-    *answers: Answer, tls: ssl.SSLContext | None = None, **settings: Any
+    *answers: Answer, tls: ssl.SSLContext | None = None, reads_bodies: bool = True, **settings: Any
 ) -> Iterator[tuple[FaultServer, AIMLAPIChatGenerator]]:
     """Start a server, and make a component that talks to it."""
-    with FaultServer(*answers, tls=tls) as server:
+    with FaultServer(*answers, tls=tls, reads_bodies=reads_bodies) as server:
         generator = AIMLAPIChatGenerator(**{"api_base_url": server.url, "model": MODEL, **settings})
         with closing(generator):
             yield server, generator

@@ -24,10 +24,14 @@ class CallContext:
 
     :param response: The response to the latest attempt; None if there was none, as when a connection fails.
     :param secrets: The values that the call sends and that no message may show.
+    :param secret_headers: The headers that hold such values, as they are passed on from function to function.
+    :param redirects: How many redirects were followed.
     """
 
     response: httpx2.Response | None = None
     secrets: set[str] = field(default_factory=set, repr=False)
+    secret_headers: list[dict[str, str]] = field(default_factory=list, repr=False)
+    redirects: int = 0
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -46,11 +50,17 @@ def call_context() -> Iterator[CallContext]:
     token = _current.set(call)
     try:
         yield call
+    except BaseException:
+        # The frames of a traceback are read by reporters of crashes.
+        for headers in call.secret_headers:
+            headers.update({name: "***" for name, value in headers.items() if value in call.secrets})
+        raise
     finally:
         _current.reset(token)
         # The event loop keeps the context in which a connection was opened for as long as the connection is open.
         call.response = None
         call.secrets.clear()
+        call.secret_headers.clear()
 
 
 def current_call() -> CallContext | None:
@@ -70,3 +80,13 @@ def register_secret(value: str) -> None:
     """
     if value and (call := current_call()):
         call.secrets.add(value)
+
+
+def register_headers(headers: dict[str, str]) -> None:
+    """
+    Have the secrets in headers hidden if the call under way fails: they are in the frames of its traceback.
+
+    :param headers: The headers; more may be added to them.
+    """
+    if call := current_call():
+        call.secret_headers.append(headers)

@@ -143,7 +143,7 @@ class ClientOwner:
         self._forget_clients()
 
     def _client_kwargs(self) -> dict[str, Any]:
-        api_key = header_value(self.api_key.resolve_value() or "", "The API key (AIMLAPI_API_KEY or `api_key`)")
+        api_key = header_value(self.api_key, "The API key (AIMLAPI_API_KEY or `api_key`)")
         if not api_key:
             msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
             raise ValueError(msg)

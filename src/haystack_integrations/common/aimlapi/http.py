@@ -2,10 +2,12 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""One attempt at a request: what it received, and whether the SDK may try again."""
+"""One attempt at a request: redirects, what it received, and whether the SDK may try again."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import aclosing, closing, contextmanager, suppress
+from random import uniform
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,7 +15,17 @@ import httpx2
 from openai import APIConnectionError, DefaultAsyncHttpxClient, DefaultHttpxClient
 
 from .call import CallContext, current_call
-from .errors import READ_TIMEOUTS, TRANSPORT_ERRORS, broken_off, is_retryable
+from .errors import (
+    PATIENCE,
+    TRANSPORT_ERRORS,
+    broken_off,
+    is_retryable,
+    may_pass,
+    may_try_again,
+    reply_error,
+    retry_after,
+)
+from .progress import watched
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient as _AsyncBase
@@ -21,33 +33,97 @@ if TYPE_CHECKING:
 else:
     _SyncBase = _AsyncBase = object
 
+MAX_REDIRECTS = 10
+# Those who were turned away together wait up to half as long again as they were asked to.
+_JITTER = 1.5
+
 
 @contextmanager
-def _attempt(request: httpx2.Request, *, is_closed: bool) -> Iterator[CallContext]:
+def _attempt(request: httpx2.Request, call: CallContext, *, is_closed: bool, asynchronous: bool) -> Iterator[None]:
     if is_closed:
         raise APIConnectionError(message="The component was closed during the call.", request=request)
-    # A client that is used by itself, without a component, has no call to tell.
-    call = current_call() or CallContext()
     call.response = None
-    try:
-        yield call
-    except TRANSPORT_ERRORS as error:
-        was_billed = isinstance(error, READ_TIMEOUTS) if call.response is None else call.response.is_success
-        if was_billed:
-            raise broken_off(error, request) from error
-        raise
-    if call.response is not None and call.response.is_error and not is_retryable(call.response):
-        call.response.headers["x-should-retry"] = "false"
+    _move_user_info(request, call)
+    with watched(request, asynchronous=asynchronous) as progress:
+        try:
+            yield
+        except TRANSPORT_ERRORS as error:
+            if may_pass(call.response.status_code) if call.response is not None else may_try_again(error, progress):
+                raise
+            raise broken_off(error, request, silence=0 if progress.answered else progress.silence) from error
+    if call.response is not None and not call.response.is_success:
+        _direct_retry(call.response)
+
+
+def _move_user_info(request: httpx2.Request, call: CallContext) -> None:
+    """Send the user information of a URL as httpx2 would, but keep it out of the URL, which is logged."""
+    url = request.url
+    if url.userinfo:
+        credentials = b64encode(f"{url.username}:{url.password}".encode()).decode()
+        call.secrets.update(secret for secret in (url.username, url.password, credentials) if secret)
+        request.headers["Authorization"] = f"Basic {credentials}"
+        request.url = url.copy_with(userinfo=b"")
+
+
+def _direct_retry(response: httpx2.Response) -> None:
+    """Tell the SDK, by headers that it obeys, whether to try again and when."""
+    wait = retry_after(response.headers)
+    if not is_retryable(response) or wait > PATIENCE:
+        response.headers["x-should-retry"] = "false"
+    elif wait > 0:
+        wait = uniform(wait, min(wait * _JITTER, PATIENCE))  # noqa: S311 since it guards nothing
+        response.headers["retry-after-ms"] = str(wait * 1000)
+
+
+def _redirected(response: httpx2.Response, call: CallContext, *, limit: int, cookies: Any) -> httpx2.Request:
+    """
+    Follow a redirect within its origin.
+
+    :param response: The redirect.
+    :param call: The call.
+    :param limit: The most redirects of a call.
+    :param cookies: The cookies of the client.
+    :returns: The same request to the new address, whatever the status: only a GET could be answered from elsewhere.
+    :raises APIError: If it leads to another origin, or there were too many.
+    """
+    request = response.request
+    url = response.next_request.url if response.next_request else httpx2.URL()
+    if (url.scheme, url.host, url.port) != (request.url.scheme, request.url.host, request.url.port):
+        # As what the server said, which it is: it may repeat a secret.
+        origin = f"{url.scheme}://{url.netloc.decode()}" if url.host else "an address without a host"
+        raise reply_error(origin, "AIMLAPI redirected the call to another origin, where nothing was sent")
+    call.redirects += 1
+    if call.redirects > limit:
+        raise reply_error(None, f"AIMLAPI redirected the call more than {limit} times")
+    headers = request.headers.copy()
+    headers.pop("Cookie", None)
+    return type(request)(
+        method=request.method,
+        url=url,
+        headers=headers,
+        cookies=cookies,
+        stream=request.stream,
+        extensions=request.extensions,
+    )
 
 
 class _SyncAttempts(_SyncBase):
-    def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        with _attempt(request, is_closed=self.is_closed) as call:
-            call.response = response = super().send(request, stream=True, **kwargs)
-            if response.is_error or not stream:
-                with closing(response):
-                    response.read()
-        return response
+    def send(
+        self, request: httpx2.Request, *, stream: bool = False, follow_redirects: Any = None, **kwargs: Any
+    ) -> httpx2.Response:
+        follows = follow_redirects if isinstance(follow_redirects, bool) else self.follow_redirects
+        # A client that is used by itself, without a component, has no call to tell.
+        call = current_call() or CallContext()
+        while True:
+            with _attempt(request, call, is_closed=self.is_closed, asynchronous=False):
+                call.response = response = super().send(request, stream=True, follow_redirects=False, **kwargs)
+                if not (response.is_success and stream):
+                    with closing(response):
+                        response.read()
+            if not (follows and response.has_redirect_location):
+                return response
+            limit = min(self.max_redirects, MAX_REDIRECTS)
+            request = _redirected(response, call, limit=limit, cookies=self.cookies)
 
     def __del__(self) -> None:
         # As the SDK's default client does: a component that is dropped leaves no connections open.
@@ -56,13 +132,21 @@ class _SyncAttempts(_SyncBase):
 
 
 class _AsyncAttempts(_AsyncBase):
-    async def send(self, request: httpx2.Request, *, stream: bool = False, **kwargs: Any) -> httpx2.Response:
-        with _attempt(request, is_closed=self.is_closed) as call:
-            call.response = response = await super().send(request, stream=True, **kwargs)
-            if response.is_error or not stream:
-                async with aclosing(response):
-                    await response.aread()
-        return response
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, follow_redirects: Any = None, **kwargs: Any
+    ) -> httpx2.Response:
+        follows = follow_redirects if isinstance(follow_redirects, bool) else self.follow_redirects
+        call = current_call() or CallContext()
+        while True:
+            with _attempt(request, call, is_closed=self.is_closed, asynchronous=True):
+                call.response = response = await super().send(request, stream=True, follow_redirects=False, **kwargs)
+                if not (response.is_success and stream):
+                    async with aclosing(response):
+                        await response.aread()
+            if not (follows and response.has_redirect_location):
+                return response
+            limit = min(self.max_redirects, MAX_REDIRECTS)
+            request = _redirected(response, call, limit=limit, cookies=self.cookies)
 
 
 class HTTPClient(_SyncAttempts, DefaultHttpxClient):

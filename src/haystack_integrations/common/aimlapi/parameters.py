@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from haystack.utils import Secret
 
-from .call import register_secret
+from .call import register_headers, register_secret
 
 ATTRIBUTION_HEADERS = {
     "HTTP-Referer": "https://github.com/deepset-ai/haystack-core-integrations",
@@ -28,21 +28,23 @@ class RequestOptions(TypedDict, total=False):
     timeout: Any
 
 
-def header_value(value: str, name: str) -> str:
+def header_value(value: Any, name: str) -> str:
     """
-    Take a secret for the value of a header, and keep it out of what is told of the call under way.
+    Make the value of a header, and keep a secret out of what is told of the call under way.
 
-    :param value: The secret. Read from a file it often ends with a line break.
-    :param name: What the secret is.
-    :returns: The secret without white space around it.
+    :param value: The value, or a secret; an empty one is an empty string.
+    :param name: What the value is.
+    :returns: The value. A secret comes without white space around it: read from a file it often ends with a line break.
     :raises ValueError: If no header can carry it: httpx would quote it in its exception.
     """
-    value = value.strip()
-    if not (value.isascii() and value.isprintable()):
+    text = str(value.resolve_value() or "").strip() if isinstance(value, Secret) else str(value)
+    if not (text.isascii() and text.isprintable()):
+        del text, value  # Reporters of crashes show what is in a frame.
         msg = f"{name} contains characters that no HTTP header can carry."
         raise ValueError(msg)
-    register_secret(value)
-    return value
+    if isinstance(value, Secret):
+        register_secret(text)
+    return text
 
 
 def merge_headers(*layers: Mapping[str, str | Secret] | None) -> dict[str, str]:
@@ -51,21 +53,19 @@ def merge_headers(*layers: Mapping[str, str | Secret] | None) -> dict[str, str]:
 
     :param layers: The headers, the least important first. Names are compared without case.
     :returns: The headers to send. A secret that has no value is left out.
-    :raises ValueError: If `X-Client-Request-Id` is one that AIMLAPI would drop.
+    :raises ValueError: If no header can carry a value, or `X-Client-Request-Id` is one that AIMLAPI would drop.
     """
     merged = {name.lower(): (name, value) for layer in layers for name, value in (layer or {}).items()}
-    headers = {}
+    headers: dict[str, str] = {}
+    register_headers(headers)
     for lower_name, (name, value) in merged.items():
-        resolved = value.resolve_value() if isinstance(value, Secret) else value
-        if resolved is None:
+        if value is None or (isinstance(value, Secret) and value.resolve_value() is None):
             continue
-        if isinstance(value, Secret):
-            resolved = header_value(str(resolved), f"The header {name}")
-        if lower_name == "x-client-request-id" and not _CLIENT_REQUEST_ID.fullmatch(str(resolved)):
-            got = "a secret" if isinstance(value, Secret) else f"'{resolved}'"
+        headers[name] = header_value(value, f"The header {name}")
+        if lower_name == "x-client-request-id" and not _CLIENT_REQUEST_ID.fullmatch(headers[name]):
+            got = "a secret" if isinstance(value, Secret) else f"'{value}'"
             msg = f"{name} must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -, got {got}."
             raise ValueError(msg)
-        headers[name] = str(resolved)
     return headers
 
 

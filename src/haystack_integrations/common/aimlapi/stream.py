@@ -35,6 +35,7 @@ def iter_events(stream: Any, call: CallContext, *, model: str) -> Generator[dict
     :returns: The data of each event.
     :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
     """
+    data: Any
     try:
         with map_api_errors(call, model=model):
             if is_response(stream):
@@ -49,6 +50,8 @@ def iter_events(stream: Any, call: CallContext, *, model: str) -> Generator[dict
             for event in stream:
                 yield checked_event(event)
     finally:
+        # An error may repeat a secret, and the frame is in its traceback.
+        data = event = None
         if close := getattr(stream, "close", None):
             close()
         # Not every tool passes it on.
@@ -66,6 +69,7 @@ async def iter_events_async(stream: Any, call: CallContext, *, model: str) -> As
     :returns: The data of each event.
     :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
     """
+    data: Any
     try:
         with map_api_errors(call, model=model):
             if is_response(stream):
@@ -78,6 +82,8 @@ async def iter_events_async(stream: Any, call: CallContext, *, model: str) -> As
             async for event in stream:
                 yield checked_event(event)
     finally:
+        # An error may repeat a secret, and the frame is in its traceback.
+        data = event = None
         if close := getattr(stream, "aclose", None) or getattr(stream, "close", None):
             closed = close()
             if inspect.isawaitable(closed):
