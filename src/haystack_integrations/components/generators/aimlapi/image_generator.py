@@ -279,6 +279,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         response_format: ImageFormat | None,
         generation_kwargs: dict[str, Any] | None,
     ) -> tuple[dict[str, Any], ImageFormat]:
+        check_types(generation_kwargs=generation_kwargs, size=size, quality=quality)
         named = {"size": self.size, "quality": self.quality, "response_format": self.response_format}
         run = {"size": size, "quality": quality, "response_format": response_format}
         parameters = merge_parameters(
