@@ -45,6 +45,8 @@ class Connection:
     def __init__(self, server: "FaultServer", sock: socket.socket) -> None:
         self.server = server
         self.sock = sock
+        self.request: Request | None = None
+        """The request that is answered."""
         self._received = b""
 
     def read_request(self) -> Request | None:
@@ -181,6 +183,7 @@ class FaultServer:
                 served = self._tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=True)
             connection = Connection(self, served)
             while request := connection.read_request():
+                connection.request = request
                 with self._changed:
                     answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
                     self.requests.append(request)

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, cast
 
+import httpx
 import httpx2
 
 _current: ContextVar["CallContext | None"] = ContextVar("aimlapi_call", default=None)
@@ -37,6 +39,15 @@ class CallContext:
     def headers(self) -> Mapping[str, str]:
         """The headers of the response."""
         return {} if self.response is None else self.response.headers
+
+    def keep(self, answer: Any) -> None:
+        """
+        Keep a response that no client of ours has received.
+
+        :param answer: What a client returned, the user's own perhaps.
+        """
+        if self.response is None and isinstance(answer, (httpx2.Response, httpx.Response)):
+            self.response = cast(httpx2.Response, answer)
 
 
 @contextmanager

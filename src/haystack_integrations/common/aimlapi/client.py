@@ -8,20 +8,26 @@ import asyncio
 import math
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 from urllib.request import getproxies
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import httpx
 import httpx2
 from haystack.utils import Secret
+from haystack.utils.auth import SecretType
 from openai import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
 
 from .call import register_secret
+from .checks import check_types
 from .connection_stack import ConnectionStack
 from .http import AsyncHTTPClient, AsyncLegacyHTTPClient, HTTPClient, LegacyHTTPClient
 from .parameters import header_value
+from .process import PerProcess
 
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
@@ -30,6 +36,7 @@ _LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 _KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
 
 T = TypeVar("T", int, float)
+ClientT = TypeVar("ClientT", OpenAI, AsyncOpenAI)
 
 
 def _holds_httpx_objects(value: Any) -> bool:
@@ -92,24 +99,59 @@ def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.T
     raise ValueError(msg)
 
 
-def _forget_openai(client: OpenAI | AsyncOpenAI) -> None:
+def _forget_openai(client: OpenAI | AsyncOpenAI, client_kwargs: Mapping[str, Any]) -> None:
     """
     Undo what the SDK read from OPENAI_* variables: those settings belong to the user's OpenAI account.
     """
-    client.organization = client.project = None
+    client.organization = client_kwargs.get("organization")
+    client.project = client_kwargs.get("project")
     # From OPENAI_CUSTOM_HEADERS; the SDK has no public way to leave that variable aside.
-    client._custom_headers = {}
+    client._custom_headers = dict(client_kwargs.get("default_headers") or {})
+
+
+@dataclass(eq=False)
+class _Own(Generic[ClientT]):
+    """
+    A client that a component made. It closes once the component has let go of it and its last call is over.
+
+    :param client: The client.
+    :param lifetime: What closes an asynchronous client.
+    :param calls: How many calls of the component use it now.
+    """
+
+    client: ClientT
+    lifetime: AsyncGenerator[AsyncOpenAI] | None = None
+    calls: int = 0
+    is_released: bool = False
+
+
+@dataclass(eq=False)
+class _Clients:
+    """The clients that a component made in one process."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    sync: _Own[OpenAI] | None = None
+    by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Own[AsyncOpenAI]] = field(default_factory=WeakKeyDictionary)
+
+    def prune(self) -> None:
+        """Let go of the clients of closed loops, which their open connections keep alive. The lock must be held."""
+        for loop in [loop for loop in self.by_loop if loop.is_closed()]:
+            del self.by_loop[loop]
 
 
 class ClientOwner:
     """
     The clients of a component: one for synchronous use, and one per event loop.
 
-    A connection belongs to the event loop that opened it, so each loop gets its own client. A client is closed when
-    its loop shuts down, when its component is dropped or closed.
+    A connection belongs to the process and the event loop that opened it, so each of them gets its own client. It is
+    closed when its loop shuts down, or when its component is dropped or closed and the last call that uses it is over.
+
+    A client that somebody else puts into `client` or `async_client` is used as it is, by all loops and processes, and
+    never replaced or closed. Copies of the component share it; a pickle takes it along, if it can be pickled.
     """
 
     api_key: Secret
+    model: str
     api_base_url: str | None
     timeout: float | None
     max_retries: int | None
@@ -117,36 +159,45 @@ class ClientOwner:
     client: OpenAI | None
     async_client: AsyncOpenAI | None
 
-    def __init__(self, **init_parameters: Any) -> None:
+    def __init__(self, *, extra_headers: Mapping[str, str | Secret] | None = None, **init_parameters: Any) -> None:
         """
         Set up the component that owns the clients.
 
+        :param extra_headers: HTTP headers of each request.
         :param init_parameters: The parameters of the Haystack component that comes next.
+        :raises TypeError: If a parameter is of another type than it is declared with.
+        :raises ValueError: If a number is negative.
         """
+        check_types(extra_headers=extra_headers, **init_parameters)
         super().__init__(**init_parameters)
-        self._forget_clients()
-
-    def _forget_clients(self) -> None:
+        self.extra_headers = extra_headers
         self.client = None
         self.async_client = None
-        self._lock = threading.Lock()
-        self._lifetimes: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator[AsyncOpenAI]]
-        ] = WeakKeyDictionary()
+        self._clients = PerProcess(_Clients)
+        # All that were made, by any process: whatever else is in `client` or `async_client` was put there.
+        self._made: WeakValueDictionary[int, OpenAI | AsyncOpenAI] = WeakValueDictionary()
+
+    def _is_injected(self, client: Any) -> bool:
+        return client is not None and self._made.get(id(client)) is not client
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"client", "async_client", "_lock", "_lifetimes"}
-        return {name: value for name, value in self.__dict__.items() if name not in own}
+        state = {name: value for name, value in self.__dict__.items() if name != "_made"}
+        for name in ("client", "async_client"):
+            state[name] = state[name] if self._is_injected(state[name]) else None
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._forget_clients()
+        self._made = WeakValueDictionary()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = memo[id(self)] = self.__class__.__new__(self.__class__)
+        state = self.__getstate__()
+        memo.update({id(state[name]): state[name] for name in ("client", "async_client")})
+        copied.__setstate__(deepcopy(state, memo))
+        return copied
 
     def _client_kwargs(self) -> dict[str, Any]:
-        api_key = header_value(self.api_key, "The API key (AIMLAPI_API_KEY or `api_key`)")
-        if not api_key:
-            msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
-            raise ValueError(msg)
         timeout: Any = self.timeout
         if timeout is None:
             timeout = _from_environment("AIMLAPI_TIMEOUT", float, DEFAULT_TIMEOUT)
@@ -155,11 +206,26 @@ class ClientOwner:
         if max_retries is None:
             max_retries = _from_environment("AIMLAPI_MAX_RETRIES", int, MAX_RETRIES)
         return {
-            "api_key": api_key,
+            "api_key": self._resolve_key(),
             "base_url": self.api_base_url or BASE_URL,
             "timeout": timeout,
             "max_retries": max_retries,
         }
+
+    def _resolve_key(self) -> str:
+        is_set = False
+        in_environment = self.api_key.type is SecretType.ENV_VAR
+        variables = " or ".join(self.api_key.to_dict()["env_vars"]) if in_environment else "AIMLAPI_API_KEY"
+        with suppress(ValueError):  # None of the variables is set.
+            self.api_key.resolve_value()
+            is_set = True
+        if is_set and (key := header_value(self.api_key, f"The API key ({variables} or `api_key`)")):
+            return key
+        msg = (
+            f"There is no API key. Make one at https://aimlapi.com/app/keys, and set the environment variable "
+            f"{variables} or pass `api_key=Secret.from_token(...)`."
+        )
+        raise ValueError(msg)
 
     def warm_up(self) -> None:
         """
@@ -167,19 +233,51 @@ class ClientOwner:
 
         :raises ValueError: If there is no API key, or a number in the environment is none.
         """
-        self._sync_client()
+        clients = self._clients.get()
+        with clients.lock:
+            self._ensure_client(clients)
 
-    def _sync_client(self) -> OpenAI:
-        with self._lock:
-            if self.client is None or self.client.is_closed():
-                legacy, settings = _http_client_settings(self.http_client_kwargs or {})
-                self.client = OpenAI(
-                    http_client=LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings),
-                    **self._client_kwargs(),
-                )
-                _forget_openai(self.client)
-            register_secret(self.client.api_key)
+    def _ensure_client(self, clients: _Clients) -> OpenAI:
+        clients.prune()
+        if self.client is not None and self._is_injected(self.client):
             return self.client
+        if clients.sync is None or clients.sync.client.is_closed():
+            legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+            client_kwargs = self._client_kwargs()
+            if "http_client" not in client_kwargs:
+                client_kwargs["http_client"] = LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings)
+            client = OpenAI(**client_kwargs)
+            _forget_openai(client, client_kwargs)
+            self._made[id(client)] = client
+            clients.sync = _Own(client)
+        self.client = clients.sync.client
+        return self.client
+
+    @contextmanager
+    def _sync_client(self) -> Iterator[OpenAI]:
+        """
+        Use the synchronous client for a call.
+
+        :returns: The client, which stays open until the block ends.
+        """
+        self.warm_up()
+        clients = self._clients.get()
+        with clients.lock:
+            # Another thread may have closed the component since.
+            client = self._ensure_client(clients)
+            own = clients.sync if clients.sync and clients.sync.client is client else None
+            if own:
+                own.calls += 1
+        _keep_secret(client)
+        try:
+            yield client
+        finally:
+            if own:
+                with clients.lock:
+                    own.calls -= 1
+                    is_over = own.is_released and not own.calls
+                if is_over:
+                    own.client.close()
 
     async def warm_up_async(self) -> None:
         """
@@ -187,27 +285,44 @@ class ClientOwner:
 
         :raises ValueError: If there is no API key, or a number in the environment is none.
         """
-        await self._async_client()
+        await self._ensure_async_client()
 
-    async def _async_client(self) -> tuple[AsyncOpenAI, AsyncGenerator[AsyncOpenAI]]:
-        """
-        Get the client of the running event loop.
-
-        :returns: The client, and its life: it stays open for as long as a caller holds on to it.
-        """
-        loop = asyncio.get_running_loop()
-        client, lifetime = self._lifetimes.get(loop, (None, None))
-        if client is None or lifetime is None or client.is_closed():
+    async def _ensure_async_client(self) -> tuple[AsyncOpenAI, _Own[AsyncOpenAI] | None]:
+        if self.async_client is not None and self._is_injected(self.async_client):
+            return self.async_client, None
+        loop, clients = asyncio.get_running_loop(), self._clients.get()
+        own = clients.by_loop.get(loop)
+        if own is None or own.client.is_closed():
             lifetime = self._lifetime()
-            client = await anext(lifetime)
-            with self._lock:
-                # A loop that was closed without a shutdown is kept alive by its open connections.
-                for known in [known for known in self._lifetimes if known.is_closed()]:
-                    del self._lifetimes[known]
-                self._lifetimes[loop] = (client, lifetime)
-        register_secret(client.api_key)
-        self.async_client = client
-        return client, lifetime
+            own = _Own(await anext(lifetime), lifetime)
+            self._made[id(own.client)] = own.client
+            with clients.lock:
+                clients.prune()
+                clients.by_loop[loop] = own
+        self.async_client = own.client
+        return own.client, own
+
+    @asynccontextmanager
+    async def _async_client(self) -> AsyncIterator[AsyncOpenAI]:
+        """
+        Use the client of the running event loop for a call.
+
+        :returns: The client, which stays open until the block ends.
+        """
+        await self.warm_up_async()
+        # What a subclass put there, or the one of this loop: another loop may have put its own there since.
+        client, own = await self._ensure_async_client()
+        _keep_secret(client)
+        if own is None:
+            yield client
+            return
+        own.calls += 1
+        try:
+            yield client
+        finally:
+            own.calls -= 1
+            if own.is_released and not own.calls and own.lifetime:
+                await own.lifetime.aclose()
 
     def _lifetime(self) -> AsyncGenerator[AsyncOpenAI]:
         """
@@ -220,13 +335,12 @@ class ClientOwner:
         if not legacy:
             settings = _with_connection_stack(settings, self.http_client_kwargs or {})
         client_kwargs = self._client_kwargs()
+        if "http_client" not in client_kwargs:
+            client_kwargs["http_client"] = AsyncLegacyHTTPClient(**settings) if legacy else AsyncHTTPClient(**settings)
 
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
-            client = AsyncOpenAI(
-                http_client=AsyncLegacyHTTPClient(**settings) if legacy else AsyncHTTPClient(**settings),
-                **client_kwargs,
-            )
-            _forget_openai(client)
+            client = AsyncOpenAI(**client_kwargs)
+            _forget_openai(client, client_kwargs)
             try:
                 yield client
             finally:
@@ -236,23 +350,41 @@ class ClientOwner:
 
     def close(self) -> None:
         """
-        Close the synchronous client. The component can be used again.
+        Close the synchronous client, after the last call that uses it. The component can be used again.
+
+        A client that was put into `client` is let go of, but not closed.
         """
-        with self._lock:
-            client, self.client = self.client, None
-        if client is not None:
-            client.close()
+        clients = self._clients.get()
+        with clients.lock:
+            clients.prune()
+            own, clients.sync, self.client = clients.sync, None, None
+            if own:
+                own.is_released = True
+            is_over = own is not None and not own.calls
+        if own and is_over:
+            own.client.close()
 
     async def close_async(self) -> None:
         """
-        Close the running event loop's client, and let go of those of other loops: they close after their last call.
+        Close the clients of the running event loop and of others, each after the last call that uses it.
 
-        A call of the running loop fails with `openai.APIConnectionError` unless it has its connection already. The
-        component can be used again.
+        The component can be used again. A client that was put into `async_client` is let go of, but not closed.
         """
-        with self._lock:
-            _, lifetime = self._lifetimes.pop(asyncio.get_running_loop(), (None, None))
-            self._lifetimes.clear()
+        clients = self._clients.get()
+        with clients.lock:
+            clients.prune()
+            this = clients.by_loop.pop(asyncio.get_running_loop(), None)
+            # Those of other loops are closed by these, when nobody holds them any more.
+            for own in (this, *clients.by_loop.values()):
+                if own:
+                    own.is_released = True
+            clients.by_loop.clear()
             self.async_client = None
-        if lifetime is not None:
-            await lifetime.aclose()
+        if this and this.lifetime and not this.calls:
+            await this.lifetime.aclose()
+
+
+def _keep_secret(client: Any) -> None:
+    # A client that somebody put there may be anything.
+    if isinstance(key := getattr(client, "api_key", None), str):
+        register_secret(key)

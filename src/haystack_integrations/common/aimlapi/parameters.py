@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from haystack.utils import Secret
 
 from .call import register_headers, register_secret
+from .checks import check_types
 
 ATTRIBUTION_HEADERS = {
     "HTTP-Referer": "https://github.com/deepset-ai/haystack-core-integrations",
@@ -79,7 +80,9 @@ def merge_parameters(
     :param run: The `generation_kwargs` of the run.
     :param headers: The `extra_headers` of init, which those of `generation_kwargs` are laid over.
     :returns: A new dictionary, merged per key; `extra_body` and `extra_headers` are merged one level deeper.
+    :raises TypeError: If those of the run are no dictionary.
     """
+    check_types(generation_kwargs=run)
     merged = {**init, **(run or {})}
     for name in ("extra_body", "extra_headers"):
         if init.get(name) and merged.get(name):

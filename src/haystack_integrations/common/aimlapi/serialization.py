@@ -4,6 +4,7 @@
 
 """Components as dictionaries and back: what all of them have in common."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -36,7 +37,7 @@ def component_to_dict(component: Any, **init_parameters: Any) -> dict[str, Any]:
     )
 
 
-def _serialize_headers(headers: dict[str, Any] | None) -> dict[str, Any] | None:
+def _serialize_headers(headers: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if headers is None:
         return None
     return {name: value.to_dict() if isinstance(value, Secret) else value for name, value in headers.items()}

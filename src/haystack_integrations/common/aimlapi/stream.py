@@ -13,11 +13,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any
 
 import httpx2
+from haystack import logging
 
 from .body import checked_event, is_response, parse_json
 from .call import CallContext
 from .errors import TRANSPORT_ERRORS, map_api_errors
 from .sse import EventDecoder
+
+_logger = logging.getLogger(__name__)
 
 # A connection can be used again only if the response was read to its end. A server that keeps it open after `[DONE]`
 # gets this many seconds: a new connection costs about as much.
@@ -52,11 +55,11 @@ def iter_events(stream: Any, call: CallContext, *, model: str) -> Generator[dict
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
         data = event = None
-        if close := getattr(stream, "close", None):
-            close()
         # Not every tool passes it on.
-        if call.response is not None:
-            call.response.close()
+        for opened in (stream, call.response):
+            with _closing():
+                if close := getattr(opened, "close", None):
+                    close()
 
 
 async def iter_events_async(stream: Any, call: CallContext, *, model: str) -> AsyncGenerator[dict[str, Any]]:
@@ -84,12 +87,21 @@ async def iter_events_async(stream: Any, call: CallContext, *, model: str) -> As
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
         data = event = None
-        if close := getattr(stream, "aclose", None) or getattr(stream, "close", None):
-            closed = close()
-            if inspect.isawaitable(closed):
-                await closed
-        if call.response is not None:
-            await call.response.aclose()
+        for opened in (stream, call.response):
+            with _closing():
+                if close := getattr(opened, "aclose", None) or getattr(opened, "close", None):
+                    closed = close()
+                    if inspect.isawaitable(closed):
+                        await closed
+
+
+@contextlib.contextmanager
+def _closing() -> Iterator[None]:
+    # The reply is here, or its error is on the way: neither is given up for a stream that cannot be closed.
+    try:
+        yield
+    except Exception as error:
+        _logger.debug("A stream could not be closed: {error}", error=repr(error))
 
 
 def _received(call: CallContext) -> Any:

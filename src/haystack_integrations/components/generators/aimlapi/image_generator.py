@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -16,11 +16,13 @@ from openai.types.image_generate_params import ImageGenerateParamsNonStreaming
 
 from haystack_integrations.common.aimlapi.body import checked_body
 from haystack_integrations.common.aimlapi.call import call_context
+from haystack_integrations.common.aimlapi.checks import check_types
 from haystack_integrations.common.aimlapi.client import BASE_URL, ClientOwner
 from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
 from haystack_integrations.common.aimlapi.errors import map_api_errors, reply_error
 from haystack_integrations.common.aimlapi.models import DEFAULT_IMAGE_MODEL, IMAGE_MODELS
 from haystack_integrations.common.aimlapi.parameters import merge_parameters, split_parameters
+from haystack_integrations.common.aimlapi.representation import with_description
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
 from ._images.reply import ImageFormat, build_result, convert_image, find_images
@@ -34,6 +36,7 @@ _ENDPOINT = Endpoint(
 _RESERVED = {"prompt": "the `prompt` of `run`", "model": "the init parameter `model`"}
 
 
+@with_description
 @component
 class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
     """
@@ -76,7 +79,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         api_base_url: str | None = BASE_URL,
         generation_kwargs: dict[str, Any] | None = None,
         timeout: float | None = None,
-        extra_headers: dict[str, str | Secret] | None = None,
+        extra_headers: Mapping[str, str | Secret] | None = None,
         max_retries: int | None = None,
         http_client_kwargs: dict[str, Any] | None = None,
     ) -> None:
@@ -116,8 +119,10 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             Keyword arguments of the HTTP client, laid over the SDK's defaults. The client is an `httpx2.Client` or
             `httpx2.AsyncClient`, or one of `httpx` if a value is an object of `httpx`. `limits` can be a dictionary.
             Images are downloaded with the same client: what is set as its `headers` or `auth` goes to their hosts too.
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
-            If `response_format` is none of the above.
+            If `response_format` is none of the above, or a number is negative.
         """
         super(AIMLAPIImageGenerator, self).__init__(  # noqa: UP008 since the decorator makes the class anew
             model=model,
@@ -125,14 +130,15 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             api_base_url=api_base_url,
             timeout=timeout,
             max_retries=max_retries,
+            extra_headers=extra_headers,
             http_client_kwargs=http_client_kwargs,
         )
+        check_types(generation_kwargs=generation_kwargs, quality=quality, size=size)
         # The parent class knows OpenAI's values only.
         self.quality = cast(Any, quality)
         self.size = cast(Any, size)
         self.response_format = response_format
         self.generation_kwargs = generation_kwargs or {}
-        self.extra_headers = extra_headers
         _check_format(response_format)
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,15 +193,16 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             - `meta`: The `model`, `cost` and `inference_id`; `images` with what is known of each image, such as `url`,
               `width` or `revised_prompt`; and whatever else the API returns, such as `seed` or `usage`.
 
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If there is no API key, or a parameter or header cannot be sent.
         :raises openai.APIError:
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
-        with call_context() as call:
+        with call_context() as call, self._sync_client() as client:
             arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-            client = self._sync_client()
             with map_api_errors(call, model=self.model):
                 body = checked_body(request(client, _ENDPOINT, arguments), "an image")
                 entries = find_images(body)
@@ -239,6 +246,8 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             - `meta`: The `model`, `cost` and `inference_id`; `images` with what is known of each image, such as `url`,
               `width` or `revised_prompt`; and whatever else the API returns, such as `seed` or `usage`.
 
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If there is no API key, or a parameter or header cannot be sent.
         :raises openai.APIError:
@@ -246,18 +255,20 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             the ids of the call and what can be done.
         """
         with call_context() as call:
-            arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-            client, _life = await self._async_client()
-            with map_api_errors(call, model=self.model):
-                body = checked_body(await request(client, _ENDPOINT, arguments), "an image")
-                entries = find_images(body)
-                result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
-                for entry in entries:
-                    image = convert_image(entry, image_format)
-                    if image is None:
-                        with _downloading(entry["url"]):
-                            image = _encode(await client.get(entry["url"], **_download(arguments)))
-                    result["images"].append(image)
+            async with self._async_client() as client:
+                arguments, image_format = self._prepare_api_call(
+                    prompt, size, quality, response_format, generation_kwargs
+                )
+                with map_api_errors(call, model=self.model):
+                    body = checked_body(await request(client, _ENDPOINT, arguments), "an image")
+                    entries = find_images(body)
+                    result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
+                    for entry in entries:
+                        image = convert_image(entry, image_format)
+                        if image is None:
+                            with _downloading(entry["url"]):
+                                image = _encode(await client.get(entry["url"], **_download(arguments)))
+                        result["images"].append(image)
         return result
 
     def _prepare_api_call(
@@ -268,6 +279,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         response_format: ImageFormat | None,
         generation_kwargs: dict[str, Any] | None,
     ) -> tuple[dict[str, Any], ImageFormat]:
+        check_types(generation_kwargs=generation_kwargs, size=size, quality=quality)
         named = {"size": self.size, "quality": self.quality, "response_format": self.response_format}
         run = {"size": size, "quality": quality, "response_format": response_format}
         parameters = merge_parameters(

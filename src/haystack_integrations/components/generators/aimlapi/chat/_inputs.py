@@ -4,8 +4,12 @@
 
 """Messages, tools and schemas, as both endpoints take them from a user."""
 
+import asyncio
 import re
+import threading
+from collections.abc import Iterator
 from typing import Any
+from weakref import WeakValueDictionary
 
 from haystack.dataclasses import ChatMessage
 from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
@@ -46,6 +50,61 @@ def flatten_tools(tools: ToolsType | None) -> list[Tool]:
     flattened = flatten_tools_or_toolsets(tools)
     Toolset(flattened)  # refuses duplicate names
     return flattened
+
+
+class ToolWarmUp:
+    """
+    Warms up each tool and toolset once, such as one that connects to a server to get its tools.
+
+    Haystack 3.0 to 3.3 has `warm_up` on all of them. From 3.4 on only those have it that need it, or `warm_up_async`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._async_locks: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
+        self._warm: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+    def warm_up(self, tools: Any) -> None:
+        """
+        Warm up those that are not yet. Other threads wait.
+
+        :param tools: The tools, as a component takes them.
+        """
+        if not any(self._is_cold(item) for item in _with_warm_up(tools)):
+            return
+        with self._lock:
+            for item in _with_warm_up(tools):
+                if self._is_cold(item) and hasattr(item, "warm_up"):
+                    item.warm_up()
+                    self._warm[id(item)] = item
+
+    async def warm_up_async(self, tools: Any) -> None:
+        """
+        Warm up those that are not yet. Other tasks wait.
+
+        :param tools: The tools, as a component takes them.
+        """
+        for item in _with_warm_up(tools):
+            if not hasattr(item, "warm_up_async"):
+                self.warm_up(item)
+            elif self._is_cold(item):
+                # Kept for as long as a task waits for it.
+                lock = self._async_locks.setdefault((id(item), id(asyncio.get_running_loop())), asyncio.Lock())
+                async with lock:
+                    if self._is_cold(item):
+                        await item.warm_up_async()
+                        self._warm[id(item)] = item
+
+    def _is_cold(self, item: Any) -> bool:
+        return self._warm.get(id(item)) is not item
+
+
+def _with_warm_up(tools: Any) -> Iterator[Any]:
+    for item in tools if isinstance(tools, (list, tuple)) else [tools]:
+        if hasattr(item, "warm_up") or hasattr(item, "warm_up_async"):
+            yield item
+        elif isinstance(item, Toolset):
+            yield from _with_warm_up(item.tools)
 
 
 def json_schema_format(value: Any) -> Any:

@@ -21,12 +21,14 @@ from haystack.dataclasses import (
 
 from haystack_integrations.common.aimlapi.body import checked_body
 from haystack_integrations.common.aimlapi.call import CallContext, call_context, current_call
+from haystack_integrations.common.aimlapi.checks import check_types
 from haystack_integrations.common.aimlapi.client import ClientOwner
 from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
 from haystack_integrations.common.aimlapi.errors import map_api_errors
+from haystack_integrations.common.aimlapi.process import PerProcess
 from haystack_integrations.common.aimlapi.stream import iter_events, iter_events_async
 
-from ._inputs import normalize_messages
+from ._inputs import ToolWarmUp, normalize_messages
 
 
 class StreamAccumulator(Protocol):
@@ -79,6 +81,36 @@ class ChatComponent(ClientOwner):
     _endpoint: ClassVar[ChatEndpoint]
     model: str
     streaming_callback: StreamingCallbackT | None
+    tools: Any
+
+    def __init__(self, **init_parameters: Any) -> None:
+        """
+        Set up the component.
+
+        :param init_parameters: The parameters of `ClientOwner`, and of the Haystack component that comes next.
+        """
+        super().__init__(**init_parameters)
+        self._tool_warm_up = PerProcess(ToolWarmUp)
+
+    def warm_up(self) -> None:
+        """
+        Make the synchronous client, if there is none, and warm up the tools of init, once.
+
+        :raises ValueError: If there is no API key, or a number in the environment is none.
+        """
+        super().warm_up()
+        self._tool_warm_up.get().warm_up(self.tools)
+
+    async def warm_up_async(self) -> None:
+        """
+        Make the client of the running event loop, if it has none, and warm up the tools of init, once.
+
+        A tool without `warm_up_async` blocks the event loop while it is warmed up.
+
+        :raises ValueError: If there is no API key, or a number in the environment is none.
+        """
+        await super().warm_up_async()
+        await self._tool_warm_up.get().warm_up_async(self.tools)
 
     def _prepare_api_call(
         self,
@@ -128,18 +160,21 @@ def complete(
     :param streaming_callback: The callback of the run.
     :param parameters: The other parameters of the run.
     :returns: The result of the run.
+    :raises TypeError: If a parameter is of another type than it is declared with.
     :raises ValueError: If there is no API key, or something cannot be sent.
     :raises APIError: If the call fails.
     """
+    check_types(streaming_callback=streaming_callback)
     callback = select_streaming_callback(component.streaming_callback, streaming_callback, requires_async=False)
     messages = normalize_messages(messages)
     if not messages:
         return {"replies": []}
-    with call_context() as call:
+    with call_context() as call, component._sync_client() as client:
+        component._tool_warm_up.get().warm_up(parameters["tools"])
         arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
-        client = component._sync_client()
         with map_api_errors(call, model=component.model):
             answer = request(client, component._endpoint, arguments)
+            call.keep(answer)
             if callback is None:
                 return {"replies": _decode(answer, component._endpoint, call)}
         return {"replies": component._handle_stream_response(answer, callback)}
@@ -159,22 +194,25 @@ async def complete_async(
     :param streaming_callback: The callback of the run.
     :param parameters: The other parameters of the run.
     :returns: The result of the run.
+    :raises TypeError: If a parameter is of another type than it is declared with.
     :raises ValueError: If there is no API key, or something cannot be sent.
     :raises APIError: If the call fails.
     """
+    check_types(streaming_callback=streaming_callback)
     callback = select_streaming_callback(component.streaming_callback, streaming_callback, requires_async=True)
     messages = normalize_messages(messages)
     if not messages:
         return {"replies": []}
     with call_context() as call:
-        arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
-        # Held until the call is over: the client closes with its life.
-        client, _life = await component._async_client()
-        with map_api_errors(call, model=component.model):
-            answer = await request(client, component._endpoint, arguments)
-            if callback is None:
-                return {"replies": _decode(answer, component._endpoint, call)}
-        return {"replies": await component._handle_async_stream_response(answer, callback)}
+        async with component._async_client() as client:
+            await component._tool_warm_up.get().warm_up_async(parameters["tools"])
+            arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
+            with map_api_errors(call, model=component.model):
+                answer = await request(client, component._endpoint, arguments)
+                call.keep(answer)
+                if callback is None:
+                    return {"replies": _decode(answer, component._endpoint, call)}
+            return {"replies": await component._handle_async_stream_response(answer, callback)}
 
 
 def _decode(answer: Any, endpoint: ChatEndpoint, call: CallContext) -> list[ChatMessage]:

@@ -2,6 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from haystack import component, default_from_dict
@@ -14,6 +15,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.models import CHAT_MODELS, DEFAULT_CHAT_MODEL
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
+from haystack_integrations.common.aimlapi.representation import with_description
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
 from ._completions.accumulator import CompletionAccumulator
@@ -32,6 +34,7 @@ _ENDPOINT = ChatEndpoint(
 )
 
 
+@with_description
 @component
 class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
     """
@@ -76,7 +79,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         tools: ToolsType | None = None,
         tools_strict: bool = False,
         timeout: float | None = None,
-        extra_headers: dict[str, str | Secret] | None = None,
+        extra_headers: Mapping[str, str | Secret] | None = None,
         max_retries: int | None = None,
         http_client_kwargs: dict[str, Any] | None = None,
     ) -> None:
@@ -118,8 +121,10 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         :param http_client_kwargs:
             Keyword arguments of the HTTP client, laid over the SDK's defaults. The client is an `httpx2.Client` or
             `httpx2.AsyncClient`, or one of `httpx` if a value is an object of `httpx`. `limits` can be a dictionary.
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
-            If two tools have the same name.
+            If two tools have the same name, or a number is negative.
         """
         super(AIMLAPIChatGenerator, self).__init__(  # noqa: UP008 since the decorator makes the class anew
             api_key=api_key,
@@ -131,9 +136,9 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             tools_strict=tools_strict,
             timeout=timeout,
             max_retries=max_retries,
+            extra_headers=extra_headers,
             http_client_kwargs=http_client_kwargs,
         )
-        self.extra_headers = extra_headers
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -199,6 +204,8 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             A dictionary with the following key:
             - `replies`: The replies as a list of ChatMessage instances.
 
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If there is no API key, or a parameter, header or message cannot be sent.
         :raises openai.APIError:
@@ -243,6 +250,8 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             A dictionary with the following key:
             - `replies`: The replies as a list of ChatMessage instances.
 
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If there is no API key, or a parameter, header or message cannot be sent.
         :raises openai.APIError:

@@ -2,6 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from haystack import component, default_from_dict
@@ -14,6 +15,7 @@ from openai.types.responses.response_create_params import ResponseCreateParamsNo
 from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.models import DEFAULT_RESPONSES_MODEL, RESPONSES_MODELS
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
+from haystack_integrations.common.aimlapi.representation import with_description
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
 from ._responses.accumulator import ResponseAccumulator
@@ -39,6 +41,7 @@ _ENDPOINT = ChatEndpoint(
 )
 
 
+@with_description
 @component
 class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator):
     """
@@ -83,7 +86,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         tools: ToolsType | list[dict[str, Any]] | None = None,
         tools_strict: bool = False,
         timeout: float | None = None,
-        extra_headers: dict[str, str | Secret] | None = None,
+        extra_headers: Mapping[str, str | Secret] | None = None,
         max_retries: int | None = None,
         http_client_kwargs: dict[str, Any] | None = None,
     ) -> None:
@@ -128,6 +131,10 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         :param http_client_kwargs:
             Keyword arguments of the HTTP client, laid over the SDK's defaults. The client is an `httpx2.Client` or
             `httpx2.AsyncClient`, or one of `httpx` if a value is an object of `httpx`. `limits` can be a dictionary.
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
+        :raises ValueError:
+            If two tools have the same name, or a number is negative.
         """
         super(AIMLAPIResponsesChatGenerator, self).__init__(  # noqa: UP008 since the decorator makes the class anew
             api_key=api_key,
@@ -139,9 +146,9 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             tools_strict=tools_strict,
             timeout=timeout,
             max_retries=max_retries,
+            extra_headers=extra_headers,
             http_client_kwargs=http_client_kwargs,
         )
-        self.extra_headers = extra_headers
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -206,6 +213,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             A dictionary with the following key:
             - `replies`: The reply as a list of one ChatMessage.
 
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If there is no API key, or a parameter, header or message cannot be sent.
         :raises openai.APIError:
@@ -250,6 +259,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             A dictionary with the following key:
             - `replies`: The reply as a list of one ChatMessage.
 
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If there is no API key, or a parameter, header or message cannot be sent.
         :raises openai.APIError:
