@@ -23,10 +23,12 @@ class CallContext:
     have no other way back.
 
     :param response: The response to the latest attempt; None if there was none, as when a connection fails.
+    :param is_done: Whether the stream said `[DONE]`; None if there was no stream, or somebody else read it.
     :param secrets: The values that the call sends and that no message may show.
     """
 
     response: httpx2.Response | None = None
+    is_done: bool | None = None
     secrets: set[str] = field(default_factory=set, repr=False)
 
     @property
