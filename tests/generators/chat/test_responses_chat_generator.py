@@ -66,6 +66,8 @@ async def test_a_recorded_response_becomes_a_reply(mode: Mode, http_client_kwarg
         "index": 0,
         "finish_reason": "stop",
         "phase": "final_answer",
+        "message_id": "msg_0f1c5a",
+        "message_status": "completed",
         "cost": {"credits_used": 319, "usd_spent": 0.0001595},
         "inference_id": "rYq2mTkW8bXc4nLs0dVfA",
     }

@@ -5,14 +5,18 @@
 """Bodies of replies: parsed, checked, and what AIMLAPI tells in them of a call's cost and ids."""
 
 import json
-from collections.abc import Container, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Container, Mapping
+from typing import Any, TypeVar, cast
 
 import httpx
 import httpx2
 import jiter
+from openai import APIError
 
 from .errors import reply_error
+from .surrogates import parse_leniently, repair
+
+T = TypeVar("T")
 
 
 def parse_json(data: bytes) -> Any:
@@ -22,13 +26,14 @@ def parse_json(data: bytes) -> Any:
     :param data: The bytes.
     :returns: What they stand for.
     :raises json.JSONDecodeError: If they are no JSON.
+    :raises RecursionError: If it is nested too deep.
     """
     try:
         # A third of the time that `json` takes. Field names are kept for the next body, values are not.
         return jiter.from_json(data, cache_mode="keys")
     except ValueError:
         # Takes what jiter does not, such as half of a surrogate pair, and tells what is wrong with the rest.
-        return json.loads(data)
+        return repair(parse_leniently(data))
 
 
 def is_response(answer: Any) -> bool:
@@ -84,6 +89,22 @@ def checked_event(event: Any) -> dict[str, Any]:
     if is_error(event):
         raise reply_error(event, "AIMLAPI reported an error in the stream")
     return cast(dict[str, Any], event)
+
+
+def decode(decoder: Callable[[], T]) -> T:
+    """
+    Decode what the API sent. Whatever a decoder stumbles over is an error of the API: no user code runs in here.
+
+    :param decoder: What decodes it.
+    :returns: What the decoder makes of it.
+    :raises APIError: If it cannot be read.
+    """
+    try:
+        return decoder()
+    except (APIError, json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except Exception as error:
+        raise reply_error(None, f"AIMLAPI answered with what cannot be read: {error!r}") from error
 
 
 def is_error(body: Any) -> bool:
@@ -177,6 +198,6 @@ def _cost(service_meta: Any, headers: Mapping[str, str]) -> dict[str, Any]:
         if value := headers.get(header):
             try:
                 cost[name] = json.loads(value)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 cost[name] = value
     return cost

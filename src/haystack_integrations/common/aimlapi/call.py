@@ -25,12 +25,14 @@ class CallContext:
     have no other way back.
 
     :param response: The response to the latest attempt; None if there was none, as when a connection fails.
+    :param is_done: Whether the stream said `[DONE]`; None if there was no stream, or somebody else read it.
     :param secrets: The values that the call sends and that no message may show.
     :param secret_headers: The headers that hold such values, as they are passed on from function to function.
     :param redirects: How many redirects were followed.
     """
 
     response: httpx2.Response | None = None
+    is_done: bool | None = None
     secrets: set[str] = field(default_factory=set, repr=False)
     secret_headers: list[dict[str, str]] = field(default_factory=list, repr=False)
     redirects: int = 0

@@ -4,6 +4,9 @@
 
 """Server-sent events, decoded down to their data."""
 
+from .surrogates import SurrogateJoiner
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # How events begin that have no data.
 _FIELDS = (b":", b"event:", b"id:", b"retry:")
 
@@ -19,8 +22,11 @@ class EventDecoder:
     def __init__(self) -> None:
         self.is_done = False
         self._pieces: list[bytes] = []
+        # The lines of an event that is not over yet. Each is looked at once, however many there are.
+        self._lines: list[bytes] = []
         self._is_empty = True
         self._others: list[bytes] = []
+        self._joiner = SurrogateJoiner()
 
     def feed(self, piece: bytes) -> list[bytes]:
         """
@@ -39,6 +45,13 @@ class EventDecoder:
                 text, half = text[:-1], b"\r"
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *events, rest = text.split(b"\n\n")
+        if self._lines and events:
+            events[0] = b"".join([*self._lines, events[0]])
+            self._lines = []
+        # The last line end stays: a blank line may follow it.
+        if (end := rest.rfind(b"\n")) > 0:
+            self._lines.append(rest[:end])
+            rest = rest[end:]
         self._pieces = [rest + half]
         return self._decode(events)
 
@@ -48,24 +61,30 @@ class EventDecoder:
 
         :returns: The data of a last event that no blank line followed, or a body that holds no event.
         """
-        rest = b"".join(self._pieces).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        found = self._decode(rest.strip().split(b"\n\n"))
+        rest = b"".join([*self._lines, *self._pieces]).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        found = [*self._decode(rest.strip().split(b"\n\n")), *self._joiner.finish()]
         return [b"\n\n".join(self._others)] if self._is_empty and self._others else found
 
     def _decode(self, events: list[bytes]) -> list[bytes]:
-        found = []
+        found: list[bytes] = []
         for event in events:
             if event.startswith(b"data: ") and b"\n" not in event:
                 data = event[6:]
             else:
+                if self._is_empty:
+                    event = event.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901
                 lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
                 data = b"\n".join(lines)
             if data:
                 self._is_empty = False
                 if data.startswith(b"[DONE]"):
                     self.is_done = True
+                    found += self._joiner.finish()
                     break
-                found.append(data)
+                if b"\\ud" in data or b"\\uD" in data or self._joiner.is_waiting:
+                    found += self._joiner.feed(data)
+                else:
+                    found.append(data)
             elif self._is_empty and event and not event.startswith(_FIELDS):
                 self._others.append(event)
         return found

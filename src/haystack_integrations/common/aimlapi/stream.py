@@ -9,15 +9,16 @@ import contextlib
 import inspect
 import socket
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import httpx2
 from haystack import logging
+from openai import APIConnectionError, APIError
 
 from .body import checked_event, is_response, parse_json
 from .call import CallContext
-from .errors import TRANSPORT_ERRORS, map_api_errors
+from .errors import TRANSPORT_ERRORS, map_api_errors, reply_error
 from .sse import EventDecoder
 
 _logger = logging.getLogger(__name__)
@@ -28,30 +29,47 @@ _DRAIN_SECONDS = 0.1
 _DRAINED = "HTTP/1.1"  # A connection of HTTP/2 carries other calls as well, and goes on without.
 
 
-def iter_events(stream: Any, call: CallContext, *, model: str) -> Generator[dict[str, Any]]:
+Chunk = TypeVar("Chunk")
+Chunk_co = TypeVar("Chunk_co", covariant=True)
+
+
+class Accumulator(Protocol[Chunk_co]):
+    """What makes chunks of the events of a stream: see `StreamAccumulator`."""
+
+    def add(self, event: dict[str, Any]) -> Sequence[Chunk_co]:
+        """Take the next event."""
+
+    def partial(self) -> dict[str, Any] | None:
+        """Get what has come so far."""
+
+
+def iter_chunks(
+    stream: Any, call: CallContext, accumulator: Accumulator[Chunk], *, model: str
+) -> Generator[Chunk, None, None]:
     """
     Read the events of a streamed reply.
 
     :param stream: The response, or the SDK's stream, or what an observability tool made of it.
     :param call: The call.
+    :param accumulator: Makes chunks of the events.
     :param model: The model that is called.
-    :returns: The data of each event.
+    :returns: The chunks.
     :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
     """
     data: Any
     try:
-        with map_api_errors(call, model=model):
+        with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
-                for data in _iter_data(stream, stream.iter_bytes()):
-                    yield checked_event(parse_json(data))
+                for data in _iter_data(stream, stream.iter_bytes(), call):
+                    yield from _add(accumulator, parse_json(data))
                 return
             if (response := _received(call)) is not None:
                 # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
                 # events that are decoded already; nothing else than this method leads from here to there.
-                events = map(_encode, _iter_data(response, response.iter_bytes()))
+                events = map(_encode, _iter_data(response, response.iter_bytes(), call))
                 response.iter_bytes = lambda: events
             for event in stream:
-                yield checked_event(event)
+                yield from _add(accumulator, event)
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
         data = event = None
@@ -62,28 +80,33 @@ def iter_events(stream: Any, call: CallContext, *, model: str) -> Generator[dict
                     close()
 
 
-async def iter_events_async(stream: Any, call: CallContext, *, model: str) -> AsyncGenerator[dict[str, Any]]:
+async def iter_chunks_async(
+    stream: Any, call: CallContext, accumulator: Accumulator[Chunk], *, model: str
+) -> AsyncGenerator[Chunk, None]:
     """
     Read the events of a streamed reply asynchronously.
 
     :param stream: The response, or the SDK's stream, or what an observability tool made of it.
     :param call: The call.
+    :param accumulator: Makes chunks of the events.
     :param model: The model that is called.
-    :returns: The data of each event.
+    :returns: The chunks.
     :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
     """
     data: Any
     try:
-        with map_api_errors(call, model=model):
+        with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
-                async for data in _iter_data_async(stream, stream.aiter_bytes()):
-                    yield checked_event(parse_json(data))
+                async for data in _iter_data_async(stream, stream.aiter_bytes(), call):
+                    for chunk in _add(accumulator, parse_json(data)):
+                        yield chunk
                 return
             if (response := _received(call)) is not None:
-                events = (_encode(data) async for data in _iter_data_async(response, response.aiter_bytes()))
+                events = (_encode(data) async for data in _iter_data_async(response, response.aiter_bytes(), call))
                 response.aiter_bytes = lambda: events
             async for event in stream:
-                yield checked_event(event)
+                for chunk in _add(accumulator, event):
+                    yield chunk
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
         data = event = None
@@ -104,6 +127,29 @@ def _closing() -> Iterator[None]:
         _logger.debug("A stream could not be closed: {error}", error=repr(error))
 
 
+def _add(accumulator: Accumulator[Chunk], event: Any) -> Sequence[Chunk]:
+    # As `body.decode`, once for each event of each stream.
+    try:
+        return accumulator.add(checked_event(event))
+    except APIError:
+        raise
+    except Exception as error:
+        raise reply_error(None, f"AIMLAPI sent an event that cannot be read: {error!r}") from error
+
+
+@contextlib.contextmanager
+def _keeping(accumulator: Accumulator[Any]) -> Iterator[None]:
+    """
+    Tell what had come when a stream broke off: it was paid for.
+    """
+    try:
+        yield
+    except APIConnectionError as error:
+        with contextlib.suppress(Exception):
+            error.body = accumulator.partial()
+        raise
+
+
 def _received(call: CallContext) -> Any:
     # Typed as anything, since methods of it are replaced.
     return call.response
@@ -113,32 +159,40 @@ def _encode(data: bytes) -> bytes:
     return b"data: %b\n\n" % data.replace(b"\n", b"\ndata: ")
 
 
-def _iter_data(response: httpx2.Response, parts: Iterator[bytes]) -> Iterator[bytes]:
+def _iter_data(response: httpx2.Response, parts: Iterator[bytes], call: CallContext) -> Iterator[bytes]:
     decoder = EventDecoder()
     for part in parts:
         yield from decoder.feed(part)
         if decoder.is_done:
+            call.is_done = True
             if response.http_version == _DRAINED:
                 with contextlib.suppress(*TRANSPORT_ERRORS), _time_limit(response):
                     for _ in parts:
                         pass
             return
-    yield from decoder.finish()
+    rest = decoder.finish()
+    call.is_done = decoder.is_done
+    yield from rest
 
 
-async def _iter_data_async(response: httpx2.Response, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def _iter_data_async(
+    response: httpx2.Response, parts: AsyncIterator[bytes], call: CallContext
+) -> AsyncGenerator[bytes]:
     decoder = EventDecoder()
     async for part in parts:
         for data in decoder.feed(part):
             yield data
         if decoder.is_done:
+            call.is_done = True
             if response.http_version == _DRAINED:
                 with contextlib.suppress(TimeoutError, *TRANSPORT_ERRORS):
                     async with asyncio.timeout(_DRAIN_SECONDS):
                         async for _ in parts:
                             pass
             return
-    for data in decoder.finish():
+    rest = decoder.finish()
+    call.is_done = decoder.is_done
+    for data in rest:
         yield data
 
 

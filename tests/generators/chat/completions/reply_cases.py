@@ -82,6 +82,19 @@ def step(value: str, **more: Any) -> dict[str, Any]:
     return {"type": "reasoning.text", "text": value, "format": "unknown", "index": 0, **more}
 
 
+def said(value: str) -> dict[str, Any]:
+    return {"type": "text", "text": value}
+
+
+def thinking(value: str) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": [said(value)]}
+
+
+def signed(value: str, signature: str) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": value, "signature": signature}
+
+
+CITED = {"type": "reference", "reference_ids": [1]}
 SEALED = {"type": "reasoning.encrypted", "data": "EjQK", "format": "google-gemini-v1", "index": 0}
 SUMMARY = {"type": "reasoning.summary", "summary": "In short.", "id": "rs-1", "index": 1}
 
@@ -127,6 +140,22 @@ REASONING = {
         [details(step("2", id="a"), {**SEALED, "id": "b"}), details({**SEALED, "data": "x"}, "odd"), {"content": "4"}],
         [thought("2", **details(step("2", id="a"), {**SEALED, "id": "b"}, {**SEALED, "data": "x"}, "odd")), text("4")],
     ),
+    "two encrypted blocks with one index": told(
+        {"content": "4", **details({**SEALED, "data": "abc"}, {**SEALED, "data": "def", "id": "rs-1"})},
+        [details({**SEALED, "data": "abc"}), details({**SEALED, "data": "def", "id": "rs-1"}), {"content": "4"}],
+        [thought("", **details({**SEALED, "data": "abc"}, {**SEALED, "data": "def", "id": "rs-1"})), text("4")],
+    ),
+    "text after a signature": told(
+        {"content": "4", **details(step("A", signature="s"), step("BC", signature="t"))},
+        [
+            details(step("A")),
+            details(step("", signature="s")),
+            details(step("B")),
+            details(step("C", signature="t")),
+            {"content": "4"},
+        ],
+        [thought("ABC", **details(step("A", signature="s"), step("BC", signature="t"))), text("4")],
+    ),
     "encrypted alone": told(
         {"content": "4", "reasoning": None, **details(SEALED)},
         [{"content": "4", "reasoning": None, **details(SEALED)}],
@@ -136,6 +165,49 @@ REASONING = {
         {"content": "<think>\n2+2 < 5\n</think>\n\n4 <think> </think>"},
         [{"content": "<think>\n2+2 < 5\n</think>\n\n4 <think>"}, {"content": " </think>"}],
         [thought("2+2 < 5"), text("4 <think> </think>")],
+    ),
+    "thinking parts": told(
+        {"content": [thinking("2+2"), {"type": "text", "text": "4"}]},
+        [{"content": [thinking("2")]}, {"content": [thinking("+")]}, {"content": [thinking("2")]}, {"content": "4"}],
+        [thought("2+2", thinking=[thinking("2+2")]), text("4")],
+    ),
+    "thinking parts with other items": told(
+        {"content": [{**thinking("A"), "thinking": [said("A"), CITED, said("B")], "closed": True}, said("4")]},
+        [
+            {"content": [thinking("A")]},
+            {"content": [{"type": "thinking", "thinking": [CITED]}]},
+            {"content": [{**thinking("B"), "closed": True}]},
+            {"content": [said("4")]},
+        ],
+        [
+            thought("AB", thinking=[{**thinking("A"), "thinking": [said("A"), CITED, said("B")], "closed": True}]),
+            text("4"),
+        ],
+    ),
+    "thinking parts of Claude's": told(
+        {"content": [signed("AB", "s"), {"type": "redacted_thinking", "data": "x"}, signed("C", "t"), said("4")]},
+        [
+            {"content": [{"type": "thinking", "thinking": "A"}]},
+            {"content": [{"type": "thinking", "thinking": "B"}]},
+            {"content": [{"type": "thinking", "thinking": "", "signature": "s"}]},
+            {"content": [{"type": "redacted_thinking", "data": "x"}]},
+            {"content": [signed("C", "t")]},
+            {"content": [said("4")]},
+        ],
+        [
+            thought("ABC", thinking=[signed("AB", "s"), {"type": "redacted_thinking", "data": "x"}, signed("C", "t")]),
+            text("4"),
+        ],
+    ),
+    "thinking parts around a text": told(
+        {"content": [thinking("A"), said("4"), thinking("B")]},
+        [{"content": [thinking("A")]}, {"content": "4"}, {"content": [thinking("B")]}],
+        [thought("AB", thinking=[thinking("A"), thinking("B")]), text("4")],
+    ),
+    "two blocks of redacted thinking": told(
+        {"content": [{"type": "redacted_thinking", "data": "x"}, {"type": "redacted_thinking", "data": "y"}]},
+        [{"content": [{"type": "redacted_thinking", "data": data}]} for data in "xy"],
+        [thought("", thinking=[{"type": "redacted_thinking", "data": data} for data in "xy"])],
     ),
     "unclosed think tag": told(
         {"content": " <think>2+2 </th"},
@@ -410,6 +482,8 @@ TOOL_CALLS = {
 
 LOGPROBS = {"content": [{"token": "4", "logprob": -0.1}, {"token": "4", "logprob": -0.1}], "refusal": None}
 DEEP = json.loads("[" * 250 + "1" + "]" * 250)
+FIELD_IN_FIELD = json.loads('{"a":' * 190 + "1" + "}" * 190)
+SAFE = {"filtered": False, "severity": "safe"}
 
 OTHERS = {
     "cost in the body": Case(
@@ -502,10 +576,93 @@ OTHERS = {
         [
             {"content": [{"type": "text", "text": "2+2"}, {"type": "text", "text": "=4", "cited": [1]}]},
             {"content": [PICTURE, REMOTE, "!"]},
-            {"content": {"type": "x", "text": "y"}},
+            {"content": [{"type": "x", "text": "y"}]},
         ],
         [text("2+2=4!"), image(index=0)],
         {"content": [{"cited": [1]}, {"type": "x", "text": "y"}], "images": [REMOTE]},
+    ),
+    "JSON as it is": told(
+        {"content": {"city": "Zürich", "type": "capital"}},
+        [{"content": {"city": "Zürich", "type": "capital"}}],
+        [text('{"city": "Zürich", "type": "capital"}')],
+    ),
+    "empty object": told({"content": {}}, [{"content": {}}], []),
+    "audio in pieces that are padded": told(
+        {"content": None, "audio": {"id": "au", "data": "YWJjZA==", "transcript": "Hi"}},
+        [{"audio": {"id": "au", "data": "YQ==", "transcript": "Hi"}}, {"audio": {"data": "YmNk"}}],
+        [text("Hi")],
+        {"audio": {"id": "au", "data": "YWJjZA==", "transcript": "Hi"}},
+    ),
+    "audio that is no base64": told(
+        {"content": None, "audio": {"data": "a=b="}}, [{"audio": {"data": "a=b="}}], [], {"audio": {"data": "a=b="}}
+    ),
+    "audio beside a text": told(
+        {"content": "Hi", "audio": {"transcript": "Hi there"}},
+        [{"content": "Hi"}, {"audio": {"transcript": "Hi "}}, {"audio": {"transcript": "there"}}],
+        [text("Hi")],
+        {"audio": {"transcript": "Hi there"}},
+    ),
+    "verdicts of a content filter in parts": Case(
+        completion(
+            {"content": "44"}, choice={"content_filter_results": {"hate": SAFE, "violence": SAFE, "error": None}}
+        ),
+        [
+            frame({"content": "4"}, choice={"content_filter_results": {"error": None}}),
+            frame({"content": "4"}, choice={"content_filter_results": {"hate": SAFE, "error": None}}),
+            end(choice={"content_filter_results": {"violence": SAFE}}),
+        ],
+        [text("44")],
+        {"content_filter_results": {"hate": SAFE, "violence": SAFE, "error": None}},
+    ),
+    "values that change with each frame": Case(
+        completion({"content": "44", "token_id": "b"}, choice={"token": 2, "timings": {"ms": 2}}, timings={"n": 2}),
+        [
+            frame(
+                {"content": "4", "token_id": "a"}, choice={"token": 1, "timings": {"ms": 1, "x": 1}}, timings={"n": 1}
+            ),
+            frame({"content": "4", "token_id": "b"}, choice={"token": 2, "timings": {"ms": 2}}, timings={"n": 2}),
+            end(),
+        ],
+        [text("44")],
+        {"token_id": "b", "token": 2, "timings": {"ms": 2}},
+    ),
+    "padding": Case(
+        completion({"content": "4", "p": "abc", "obfuscation": "x"}, choice={"p": "ab"}, p="abcd", obfuscation="y"),
+        [frame({"content": "4", "p": "abc", "obfuscation": "x"}, choice={"p": "ab"}, p="abcd"), end(p="a")],
+        [text("4")],
+    ),
+    "names that are ours": Case(
+        completion({"content": "4", "malformed_tool_calls": ["x"], "incomplete": 1}, completion_start_time="soon"),
+        [frame({"content": "4", "malformed_tool_calls": ["x"], "incomplete": 1}, completion_start_time="soon"), end()],
+        [text("4")],
+    ),
+    "logprobs of two shapes": Case(
+        None,
+        [
+            frame({"content": "4"}, choice={"logprobs": [1]}),
+            frame({"content": "4"}, choice={"logprobs": {**LOGPROBS, "content": None}}),
+            frame({"content": "4"}, choice={"logprobs": LOGPROBS}),
+            end(),
+        ],
+        [text("444")],
+        {"logprobs": LOGPROBS},
+    ),
+    "lists of several frames": Case(
+        completion({"content": "4"}, citations=["t", "u", "v"]),
+        [
+            frame({"content": "4"}, citations=["t"]),
+            frame({}, citations=["u"]),
+            frame({}, citations=["v"]),
+            end(citations=["t", "u", "v"]),
+        ],
+        [text("4")],
+        {"citations": ["t", "u", "v"]},
+    ),
+    "deep in two frames": told(
+        {"content": "4", "deep": FIELD_IN_FIELD},
+        [{"content": "4", "deep": FIELD_IN_FIELD}, {"deep": FIELD_IN_FIELD}],
+        [text("4")],
+        {"deep": FIELD_IN_FIELD},
     ),
     "audio": told(
         {"content": None, "audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
@@ -514,7 +671,7 @@ OTHERS = {
             {"audio": {"id": "au", "data": "AA", "transcript": "ha"}},
             {"audio": {"expires_at": 9, "data": None}},
         ],
-        [],
+        [text("haha")],
         {"audio": {"id": "au", "data": "AAAA", "expires_at": 9, "transcript": "haha"}},
     ),
     "logprobs": Case(
@@ -684,7 +841,7 @@ OTHERS = {
         {"content": [4], "audio": "AA", "citations": {"a": 1}, "usage": "many"},
     ),
     "half of a surrogate pair": told(
-        {"content": "4 \ud83d"}, [{"content": "4"}, {"content": " \ud83d"}], [text("4 \ud83d")]
+        {"content": "4 \ud83d"}, [{"content": "4"}, {"content": " \ud83d"}], [text("4 \ufffd")]
     ),
     "deep": told({"content": "4", "deep": DEEP}, [{"content": "4", "deep": DEEP}], [text("4")], {"deep": DEEP}),
     "data after the end": Case(

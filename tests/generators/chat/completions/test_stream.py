@@ -73,7 +73,7 @@ async def test_one_frame_becomes_a_chunk_for_each_kind_of_content(mode: Mode) ->
     _, chunks = await ask(mode, response)
 
     meta = {"model": "m-1", "index": 0, "tool_calls": None, "finish_reason": None, "usage": None, "logprobs": logprobs}
-    reasoning = {"reasoning_text": "Hm", "extra": {}}
+    reasoning = {"reasoning_text": "Hm", "extra": {"reasoning": "Hm"}}
     arguments = {"index": 0, "tool_name": "weather", "arguments": '{"city": "Paris"}', "id": "a", "extra": None}
     ending = {**meta, "tool_calls": delta["tool_calls"], "finish_reason": "tool_calls"}
     assert [received(chunk) for chunk in chunks] == [

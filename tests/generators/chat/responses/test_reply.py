@@ -65,6 +65,7 @@ async def test_everything_reaches_the_user(mode: Mode, caplog: pytest.LogCapture
             "index": 0,
             "finish_reason": "tool_calls",
             "phase": "commentary",
+            "message_id": "msg_1",
             "unheard_of": 1,
             "annotations": [citation],
             "logprobs": [logprob],

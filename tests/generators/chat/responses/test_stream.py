@@ -39,6 +39,7 @@ async def test_chunks_follow_haystacks_contract(mode: Mode, capsys: pytest.Captu
         (0, False, "."),
         (0, False, "\nSecon"),
         (0, False, "d."),
+        (0, False, ""),
         (1, True, "Hello"),
         (1, False, " you"),
     ]

@@ -33,6 +33,8 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "refusal": "content_filter",
     "recitation": "content_filter",
 }
+# What only we tell: the same names, sent by a provider, would be taken for it.
+_OWN_FIELDS = {"malformed_tool_calls", "completion_start_time", "incomplete"}
 _unknown_finish_reasons: set[str] = set()
 
 
@@ -49,6 +51,7 @@ class Reply:
     :param malformed_tool_calls: The calls without a name, or whose arguments are no JSON object.
     :param reasonings: The reasoning, in the order it came.
     :param images: The images that came as data.
+    :param is_incomplete: Whether it ended before its end.
     """
 
     index: int = 0
@@ -59,6 +62,7 @@ class Reply:
     malformed_tool_calls: list[dict[str, Any]] = field(default_factory=list)
     reasonings: list[ReasoningContent] = field(default_factory=list)
     images: list[ImageContent] = field(default_factory=list)
+    is_incomplete: bool = False
 
     def add_tool_call(self, call_id: str, name: Any, arguments: Any, extra: dict[str, Any]) -> None:
         """
@@ -74,6 +78,21 @@ class Reply:
             self.tool_calls.append(ToolCall(id=call_id, tool_name=name, arguments=parsed, extra=extra or None))
         else:
             self.malformed_tool_calls.append({"id": call_id, "tool_name": name, "arguments": arguments, **extra})
+
+    def to_plain(self) -> dict[str, Any]:
+        """
+        Get what it says so far, as plain data.
+
+        :returns: Its text, reasoning and tool calls, those that cannot be made with their arguments as they came.
+        """
+        calls = [{"id": call.id, "tool_name": call.tool_name, "arguments": call.arguments} for call in self.tool_calls]
+        return drop_empty(
+            {
+                "text": self.text,
+                "reasoning": "\n".join(reasoning.reasoning_text for reasoning in self.reasonings),
+                "tool_calls": [*calls, *self.malformed_tool_calls],
+            }
+        )
 
 
 def build_message(
@@ -102,7 +121,7 @@ def build_message(
         **slots,
         "usage": None,
         **rest_of_service_meta(body.get("meta")),
-        **fields,
+        **{name: value for name, value in fields.items() if name not in _OWN_FIELDS},
         **call_meta(body.get("meta"), headers),
         **drop_empty(
             {
@@ -110,11 +129,12 @@ def build_message(
                 "completion_start_time": completion_start_time,
             }
         ),
+        **({"incomplete": True} if reply.is_incomplete else {}),
         **slots,
     }
     if reply.finish_reason and reply.finish_reason != finish_reason:
         meta.setdefault("native_finish_reason", reply.finish_reason)
-    _warn(meta)
+    _warn(reply, meta)
     reasoning = reply.reasonings[0] if len(reply.reasonings) == 1 else None
     message = ChatMessage.from_assistant(
         text=reply.text or None, tool_calls=reply.tool_calls, reasoning=reasoning, meta=meta
@@ -141,7 +161,7 @@ def map_finish_reason(raw: Any) -> FinishReason | None:
     if finish_reason is None and str(raw) not in _unknown_finish_reasons:
         _unknown_finish_reasons.add(str(raw))
         logger.warning("AIMLAPI returned an unknown finish reason: {finish_reason}", finish_reason=raw)
-    return finish_reason or cast(FinishReason, raw)
+    return finish_reason or cast(FinishReason, str(raw))
 
 
 def is_refused(finish_reason: FinishReason | None, refusal: Any, answer: Any) -> bool:
@@ -186,7 +206,7 @@ def parse_arguments(raw: Any) -> dict[str, Any] | None:
     return raw if isinstance(raw, dict) else None
 
 
-def _warn(meta: dict[str, Any]) -> None:
+def _warn(reply: Reply, meta: dict[str, Any]) -> None:
     truncated = meta["finish_reason"] == "length"
     if truncated:
         logger.warning(
@@ -196,12 +216,13 @@ def _warn(meta: dict[str, Any]) -> None:
         )
     if meta["finish_reason"] == "content_filter":
         logger.warning("The completion for index {index} was stopped by the content filter.", index=meta["index"])
-    if meta["finish_reason"] is None and "completion_start_time" in meta:
+    if meta["finish_reason"] is None and ("completion_start_time" in meta or reply.is_incomplete):
         logger.warning(
-            "The stream for index {index} ended without a finish reason: the reply may be incomplete.",
+            "The {kind} for index {index} ended without a finish reason: the reply may be incomplete.",
+            kind="stream" if "completion_start_time" in meta else "reply",
             index=meta["index"],
         )
-    for call in meta.get("malformed_tool_calls", ()):
+    for call in reply.malformed_tool_calls:
         logger.warning(
             "A tool call has no name, or its arguments are not a JSON object{cause}; it is kept in "
             "`meta['malformed_tool_calls']`. Tool call ID: {_id}, Tool name: {_name}, Arguments: {_arguments}",

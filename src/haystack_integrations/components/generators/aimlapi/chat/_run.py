@@ -19,14 +19,14 @@ from haystack.dataclasses import (
     select_streaming_callback,
 )
 
-from haystack_integrations.common.aimlapi.body import checked_body
+from haystack_integrations.common.aimlapi.body import checked_body, decode
 from haystack_integrations.common.aimlapi.call import CallContext, call_context, current_call
 from haystack_integrations.common.aimlapi.checks import check_types
 from haystack_integrations.common.aimlapi.client import ClientOwner
 from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
 from haystack_integrations.common.aimlapi.errors import map_api_errors
 from haystack_integrations.common.aimlapi.process import PerProcess
-from haystack_integrations.common.aimlapi.stream import iter_events, iter_events_async
+from haystack_integrations.common.aimlapi.stream import iter_chunks, iter_chunks_async
 
 from ._inputs import ToolWarmUp, normalize_messages
 
@@ -42,13 +42,21 @@ class StreamAccumulator(Protocol):
         :returns: The chunks for the callback.
         """
 
-    def finish(self, headers: Mapping[str, str]) -> list[ChatMessage]:
+    def finish(self, headers: Mapping[str, str], *, is_done: bool | None) -> list[ChatMessage]:
         """
         Take the end of the stream.
 
         :param headers: The headers of the response.
+        :param is_done: Whether the stream said that it is at its end; None if nobody knows.
         :returns: The replies.
         :raises APIError: If the stream had none.
+        """
+
+    def partial(self) -> dict[str, Any] | None:
+        """
+        Get what has come so far, of a stream that broke off.
+
+        :returns: The text, the reasoning and the tool calls, as plain data; None if nothing came.
         """
 
 
@@ -124,26 +132,22 @@ class ChatComponent(ClientOwner):
     def _handle_stream_response(self, chat_completion: Any, callback: SyncStreamingCallbackT) -> list[ChatMessage]:
         call = current_call() or CallContext()
         accumulator = self._endpoint.accumulator(ComponentInfo.from_component(cast(Any, self)))
-        with closing(iter_events(chat_completion, call, model=self.model)) as events:
-            for event in events:
-                for chunk in accumulator.add(event):
-                    callback(chunk)
-        with map_api_errors(call, model=self.model):
-            return accumulator.finish(call.headers)
+        with closing(iter_chunks(chat_completion, call, accumulator, model=self.model)) as chunks:
+            for chunk in chunks:
+                callback(chunk)
+        return _finish(accumulator, call, self.model)
 
     async def _handle_async_stream_response(
         self, chat_completion: Any, callback: StreamingCallbackT
     ) -> list[ChatMessage]:
         call = current_call() or CallContext()
         accumulator = self._endpoint.accumulator(ComponentInfo.from_component(cast(Any, self)))
-        async with aclosing(iter_events_async(chat_completion, call, model=self.model)) as events:
-            async for event in events:
-                for chunk in accumulator.add(event):
-                    result = callback(chunk)
-                    if inspect.isawaitable(result):
-                        await result
-        with map_api_errors(call, model=self.model):
-            return accumulator.finish(call.headers)
+        async with aclosing(iter_chunks_async(chat_completion, call, accumulator, model=self.model)) as chunks:
+            async for chunk in chunks:
+                result = callback(chunk)
+                if inspect.isawaitable(result):
+                    await result
+        return _finish(accumulator, call, self.model)
 
 
 def complete(
@@ -216,4 +220,9 @@ async def complete_async(
 
 
 def _decode(answer: Any, endpoint: ChatEndpoint, call: CallContext) -> list[ChatMessage]:
-    return endpoint.decode(checked_body(answer, endpoint.answer), call.headers)
+    return decode(lambda: endpoint.decode(checked_body(answer, endpoint.answer), call.headers))
+
+
+def _finish(accumulator: StreamAccumulator, call: CallContext, model: str) -> list[ChatMessage]:
+    with map_api_errors(call, model=model):
+        return decode(lambda: accumulator.finish(call.headers, is_done=call.is_done))

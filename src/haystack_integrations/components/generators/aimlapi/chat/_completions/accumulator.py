@@ -19,29 +19,28 @@ from haystack.dataclasses import (
     ToolCallDelta,
 )
 
-from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value
+from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list
 from haystack_integrations.common.aimlapi.errors import reply_error
 from haystack_integrations.components.generators.aimlapi.chat._message import is_refused, map_finish_reason
-from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
+from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer, join_base64
 from haystack_integrations.components.generators.aimlapi.chat._think import ThinkSplitter
 
-from .merge import merge
-from .reply import (
-    CHOICE_FIELDS,
+from .merge import LATEST_FIELDS, add_field, add_logprobs, merge, plain
+from .reasoning import (
     FLAT_REASONING_FIELDS,
     REASONING_FIELDS,
-    decode_choice,
+    THINKING,
+    DetailsAccumulator,
+    ThinkingAccumulator,
     details_text,
-    split_content,
-    whole_message,
+    thinking_text,
 )
+from .reply import CHOICE_FIELDS, PADDING, decode_choice, read_choice, split_content, transcript, whole_message
 from .tool_calls import ToolCallAccumulator
 
 _PLAIN_CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
 _MOST_FIELDS_OF_A_PIECE = 3
-_SKIPPED_FIELDS = {"role", "obfuscation"}
-_DETAIL_TEXTS = ("text", "summary")
-_DETAIL_IDENTITY = ("id", "data", "signature")
+_SKIPPED_FIELDS = {"role", *PADDING}
 # Strings that streams bring in pieces. Of others, what comes again is the same value once more.
 _WRITTEN_FIELDS = {*FLAT_REASONING_FIELDS, "refusal"}
 
@@ -73,10 +72,8 @@ class CompletionAccumulator:
             # What `has_value` tells, without a call for each field of each chunk.
             if name == "choices" or not (value or value == 0):
                 continue
-            if isinstance(value, dict) and isinstance(known := body.get(name), dict):
-                body[name] = {**value, **known, **drop_empty(value)}
-            elif isinstance(value, list):
-                body[name] = merge(body.get(name), value)
+            if isinstance(value, (dict, list)):
+                add_field(body, name, value)
             else:
                 body[name] = value
         meta = {"model": body.get("model"), "received_at": received_at, "usage": event.get("usage")}
@@ -94,39 +91,59 @@ class CompletionAccumulator:
             accumulator = self._choices[index] = _ChoiceAccumulator(index, self._component_info)
         return accumulator.add(choice, meta)
 
-    def finish(self, headers: Mapping[str, str]) -> list[ChatMessage]:
+    def finish(self, headers: Mapping[str, str], *, is_done: bool | None) -> list[ChatMessage]:
         """
         Take the end of the stream.
 
         :param headers: The headers of the response.
+        :param is_done: Whether the stream said that it is at its end; None if nobody knows.
         :returns: A message for each choice.
         :raises APIError: If the stream had no choice.
         """
-        if isinstance(kind := self._body.get("object"), str):
-            self._body["object"] = kind.removesuffix(".chunk")
+        body = self._whole()
         if not self._choices:
-            raise reply_error(self._body, "The stream ended without a choice")
+            raise reply_error(body, "The stream ended without a choice")
         return [
             decode_choice(
-                self._body,
+                body,
                 choice.whole(),
                 headers=headers,
-                index=index,
+                is_cut=is_done is False and not body.get("usage"),
                 completion_start_time=self._started,
             )
-            for index, choice in sorted(self._choices.items())
+            for _, choice in sorted(self._choices.items())
         ]
+
+    def partial(self) -> dict[str, Any] | None:
+        """
+        Get what has come so far, of a stream that broke off.
+
+        :returns: The text, the reasoning and the tool calls of the first choice, as plain data; None if nothing came.
+        """
+        if not self._choices:
+            return None
+        reply, _ = read_choice(self._whole(), self._choices[min(self._choices)].whole())
+        return reply.to_plain() or None
+
+    def _whole(self) -> dict[str, Any]:
+        body = {name: plain(value) for name, value in self._body.items()}
+        if isinstance(kind := body.get("object"), str):
+            body["object"] = kind.removesuffix(".chunk")
+        return body
 
 
 class _Shown:
     """
     What a delta shows to the callback: reasoning by the field that it came in, text and parts of tool calls.
+
+    And what must go back of the reasoning, as it came.
     """
 
-    __slots__ = ("raw_tool_calls", "text", "thoughts", "tool_calls")
+    __slots__ = ("extra", "raw_tool_calls", "text", "thoughts", "tool_calls")
 
     def __init__(self) -> None:
         self.thoughts: dict[str, str] = {}
+        self.extra: dict[str, Any] = {}
         self.text = ""
         self.tool_calls: list[ToolCallDelta] = []
         self.raw_tool_calls: list[Any] | None = None
@@ -141,7 +158,8 @@ class _ChoiceAccumulator:
         self._message: dict[str, Any] = {}
         self._written: defaultdict[str, TextBuffer] = defaultdict(TextBuffer)
         self._parts: list[Any] = []
-        self._details = _DetailsAccumulator()
+        self._details = DetailsAccumulator()
+        self._thinking = ThinkingAccumulator()
         self._tool_calls = ToolCallAccumulator()
         self._think = ThinkSplitter()
         # Of several dialects that tell the same, the first to come is shown.
@@ -192,7 +210,7 @@ class _ChoiceAccumulator:
             return self._chunk("text", meta, content=piece)
         if name == self._shown_reasoning and name in FLAT_REASONING_FIELDS:
             self._written[name].write(piece)
-            return self._chunk("reasoning", meta, reasoning=ReasoningContent(piece))
+            return self._chunk("reasoning", meta, reasoning=ReasoningContent(piece, {name: piece}))
         return None
 
     def _delta(self, choice: dict[str, Any]) -> dict[str, Any]:
@@ -212,25 +230,38 @@ class _ChoiceAccumulator:
 
     def _add_field(self, name: str, value: Any, shown: _Shown) -> None:
         if name == "content":
-            text, others = split_content(value)
-            self._parts += others
-            self._written[name].write(text)
-            thought, shown.text = self._think.feed(text)
-            if thought:
-                shown.thoughts[name] = thought
+            self._add_content(value, shown)
         elif name == "reasoning_details" and isinstance(value, list):
             self._details.add(value)
             shown.thoughts[name] = details_text(value)
+            shown.extra[name] = value
         elif name == "tool_calls":
             shown.raw_tool_calls = ensure_list(value)
             shown.tool_calls = self._tool_calls.add(shown.raw_tool_calls)
-        elif isinstance(value, str):
+        elif isinstance(value, str) and name not in LATEST_FIELDS:
             shown.thoughts[name] = value
+            if name in FLAT_REASONING_FIELDS:
+                shown.extra[name] = value
             written = self._written[name]
-            if name in _WRITTEN_FIELDS or len(written) != len(value) or written.getvalue() != value:
+            if name in _WRITTEN_FIELDS or len(written) != len(value) or str(written) != value:
                 written.write(value)
         else:
-            self._message[name] = merge(self._message.get(name), value)
+            self._message[name] = merge(self._message.get(name), value, name)
+            if name == "audio" and not self._written.get("content"):
+                shown.text += transcript(value)
+
+    def _add_content(self, value: Any, shown: _Shown) -> None:
+        text, thinking, others = split_content(value)
+        if thinking:
+            self._thinking.add(thinking)
+            shown.extra[THINKING] = thinking
+        if text or others:
+            self._thinking.end_part()
+        self._parts += others
+        self._written["content"].write(text)
+        thought, shown.text = self._think.feed(text)
+        if thought := thinking_text(thinking) + thought:
+            shown.thoughts["content"] = thought
 
     def _add_finish_reason(self, raw: Any, shown: _Shown) -> FinishReason | None:
         if not raw:
@@ -252,9 +283,9 @@ class _ChoiceAccumulator:
                 continue
             if name == "logprobs" and isinstance(value, dict):
                 logprobs = value
-                _extend(self._choice.setdefault(name, {}), value)
+                add_logprobs(self._choice, value)
             else:
-                self._choice[name] = value
+                add_field(self._choice, name, value)
         return logprobs
 
     def _chunks(self, shown: _Shown, meta: dict[str, Any]) -> list[StreamingChunk]:
@@ -262,8 +293,10 @@ class _ChoiceAccumulator:
         Build the chunks of a delta, at least one: each holds one block of content.
         """
         chunks = []
-        if shown.thoughts and (reasoning := self._reasoning(shown.thoughts)):
-            chunks.append(self._chunk("reasoning", dict(meta), reasoning=ReasoningContent(reasoning)))
+        reasoning = self._reasoning(shown.thoughts) if shown.thoughts else ""
+        if reasoning or shown.extra:
+            content = ReasoningContent(reasoning, shown.extra)
+            chunks.append(self._chunk("reasoning", dict(meta), reasoning=content))
         if shown.text:
             chunks.append(self._chunk("text", dict(meta), content=shown.text))
         for delta in shown.tool_calls:
@@ -305,62 +338,16 @@ class _ChoiceAccumulator:
         """
         Get the choice as a plain reply has it.
         """
-        written: dict[str, Any] = {name: text.getvalue() for name, text in self._written.items()}
-        if self._parts:
-            written["content"] = [{"type": "text", "text": written.get("content", "")}, *self._parts]
+        written: dict[str, Any] = {name: str(text) for name, text in self._written.items()}
+        if parts := [*self._thinking.items(), *self._parts]:
+            written["content"] = [{"type": "text", "text": written.get("content", "")}, *parts]
         message = {
             **self._whole,
-            **self._message,
+            **{name: plain(value) for name, value in self._message.items()},
             **written,
             **drop_empty({"reasoning_details": self._details.items(), "tool_calls": self._tool_calls.items()}),
         }
-        return {**self._choice, "index": self._index, "message": message}
-
-
-class _DetailsAccumulator:
-    """Joins the parts of `reasoning_details` by `index` and `type`."""
-
-    def __init__(self) -> None:
-        self._details: list[Any] = []
-        self._open: dict[str, dict[str, Any]] = {}
-
-    def add(self, parts: list[Any]) -> None:
-        for part in parts:
-            if not isinstance(part, dict):
-                self._details.append(part)
-                continue
-            detail = self._detail(part)
-            for name, value in part.items():
-                if name in _DETAIL_TEXTS and isinstance(value, str):
-                    if not isinstance(detail.get(name), TextBuffer):
-                        detail[name] = TextBuffer()
-                    detail[name].write(value)
-                elif has_value(value) or name not in detail:
-                    detail[name] = value
-
-    def _detail(self, part: dict[str, Any]) -> dict[str, Any]:
-        key = f"{part.get('index')} {part.get('type')}"
-        detail = self._open.get(key)
-        # Blocks may share an index; what a block has only once tells them apart.
-        if detail is None or any(
-            detail.get(name) and part.get(name) and detail[name] != part[name] for name in _DETAIL_IDENTITY
-        ):
-            detail = self._open[key] = {}
-            self._details.append(detail)
-        return detail
-
-    def items(self) -> list[Any]:
-        return [
-            {name: value.getvalue() if isinstance(value, TextBuffer) else value for name, value in detail.items()}
-            if isinstance(detail, dict)
-            else detail
-            for detail in self._details
-        ]
-
-
-def _extend(known: dict[str, Any], value: dict[str, Any]) -> None:
-    for name, item in value.items():
-        if isinstance(item, list):
-            known.setdefault(name, []).extend(item)
-        elif has_value(item) or name not in known:
-            known[name] = item
+        if isinstance(audio := message.get("audio"), dict) and isinstance(audio.get("data"), str):
+            message["audio"] = {**audio, "data": join_base64(audio["data"])}
+        choice = {name: plain(value) for name, value in self._choice.items()}
+        return {**choice, "index": self._index, "message": message}

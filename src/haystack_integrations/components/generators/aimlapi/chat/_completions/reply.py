@@ -4,27 +4,28 @@
 
 """A chat completion becomes ChatMessage objects."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from haystack.dataclasses import ChatMessage, ImageContent, ReasoningContent
+from haystack.dataclasses import ChatMessage, ImageContent
 
-from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list
+from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value
 from haystack_integrations.common.aimlapi.errors import reply_error
 from haystack_integrations.components.generators.aimlapi.chat._message import Reply, build_message
 from haystack_integrations.components.generators.aimlapi.chat._think import split_think
 
+from .reasoning import decode_reasoning, is_thinking
 from .tool_calls import decode_tool_calls
 
-REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
-"""The fields of a message that carry reasoning. They go back under the same names inside a tool loop."""
-FLAT_REASONING_FIELDS = REASONING_FIELDS[:2]
-_DETAIL_TEXTS = ("text", "summary")
-
-# Fields with a slot of their own, or without meaning: `obfuscation` is padding.
-_TOP_FIELDS = {"choices", "model", "meta", "obfuscation"}
-CHOICE_FIELDS = {"index", "message", "delta", "finish_reason", "obfuscation"}
-_MESSAGE_FIELDS = {"role", "content", "tool_calls", "images", "obfuscation"}
+PADDING = {"obfuscation", "p"}
+"""Fields that hide the length of a frame, and say nothing."""
+# Fields with a slot of their own.
+_TOP_FIELDS = {"choices", "model", "meta", *PADDING}
+CHOICE_FIELDS = {"index", "message", "delta", "finish_reason", *PADDING}
+_MESSAGE_FIELDS = {"role", "content", "tool_calls", "images", *PADDING}
+# What a content that is an object of its own, and no list, can be. Others are what a model answers in JSON mode.
+_PART_TYPES = ("text", "thinking", "redacted_thinking", "image_url", "refusal")
 
 
 def decode_completion(body: dict[str, Any], headers: Mapping[str, str]) -> list[ChatMessage]:
@@ -37,9 +38,13 @@ def decode_completion(body: dict[str, Any], headers: Mapping[str, str]) -> list[
     :raises APIError: If there is none.
     """
     choices = body.get("choices")
+    is_cut = not has_value(body.get("usage"))
     if not (choices and isinstance(choices, list) and all(isinstance(choice, dict) for choice in choices)):
         raise reply_error(body, "AIMLAPI answered without choices")
-    return [decode_choice(body, choice, headers=headers, index=index) for index, choice in enumerate(choices)]
+    return [
+        decode_choice(body, {**choice, "index": _index(choice, index)}, headers=headers, is_cut=is_cut)
+        for index, choice in enumerate(choices)
+    ]
 
 
 def decode_choice(
@@ -47,41 +52,21 @@ def decode_choice(
     choice: dict[str, Any],
     *,
     headers: Mapping[str, str],
-    index: int,
+    is_cut: bool = False,
     completion_start_time: str | None = None,
 ) -> ChatMessage:
     """
     Decode one of the choices of a completion.
 
     :param body: The body of the response; its `choices` are not looked at.
-    :param choice: The choice.
+    :param choice: The choice, with its index.
     :param headers: The headers of the response.
-    :param index: The index of the choice, if it has none of its own.
+    :param is_cut: Whether nothing says that the completion is whole.
     :param completion_start_time: When the first event of a stream came, in ISO 8601.
     :returns: The message.
     """
-    message = whole_message(choice)
-    written, other_parts = split_content(message.get("content"))
-    thought, text = split_think(written)
-    reply = Reply(text=text, finish_reason=choice.get("finish_reason"), refusal=message.get("refusal"))
-    reply.index = index if choice.get("index") is None else choice["index"]
-    if reasoning := _decode_reasoning(message, thought):
-        reply.reasonings.append(reasoning)
-    image_parts = [part for part in other_parts if isinstance(part, dict) and "image_url" in part]
-    reply.images, other_images = _decode_images([*ensure_list(message.get("images")), *image_parts])
-    other_calls = decode_tool_calls(message.get("tool_calls"), reply, completion_id=str(body.get("id") or ""))
-    fields = {
-        **drop_empty(body, _TOP_FIELDS),
-        **drop_empty(choice, CHOICE_FIELDS),
-        **drop_empty(message, {*_MESSAGE_FIELDS, *(reasoning.extra if reasoning else ())}),
-        **drop_empty(
-            {
-                "content": [part for part in other_parts if part not in image_parts],
-                "tool_calls": other_calls,
-                "images": other_images,
-            }
-        ),
-    }
+    reply, fields = read_choice(body, choice)
+    reply.is_incomplete = is_cut and not reply.finish_reason
     return build_message(
         reply,
         body=body,
@@ -89,6 +74,55 @@ def decode_choice(
         headers=headers,
         completion_start_time=completion_start_time,
     )
+
+
+def read_choice(body: dict[str, Any], choice: dict[str, Any]) -> tuple[Reply, dict[str, Any]]:
+    """
+    Read one of the choices of a completion.
+
+    :param body: The body of the response; its `choices` are not looked at.
+    :param choice: The choice, with its index.
+    :returns: What it says, and the fields that have no slot of their own.
+    """
+    message = whole_message(choice)
+    written, thinking, other_parts = split_content(message.get("content"))
+    thought, text = split_think(written)
+    reply = Reply(
+        text=text or transcript(message.get("audio")),
+        finish_reason=choice.get("finish_reason"),
+        refusal=message.get("refusal"),
+        index=choice["index"],
+    )
+    if reasoning := decode_reasoning(message, thinking, thought):
+        reply.reasonings.append(reasoning)
+    images, contents = [*ensure_list(message.get("images"))], list[Any]()
+    for part in other_parts:
+        (images if isinstance(part, dict) and "image_url" in part else contents).append(part)
+    reply.images, other_images = _decode_images(images)
+    other_calls = decode_tool_calls(message.get("tool_calls"), reply, completion_id=str(body.get("id") or ""))
+    fields = {
+        **drop_empty(body, _TOP_FIELDS),
+        **drop_empty(choice, CHOICE_FIELDS),
+        **drop_empty(message, {*_MESSAGE_FIELDS, *(reasoning.extra if reasoning else ())}),
+        **drop_empty({"content": contents, "tool_calls": other_calls, "images": other_images}),
+    }
+    return reply, fields
+
+
+def _index(choice: dict[str, Any], position: int) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else position
+
+
+def transcript(audio: Any) -> str:
+    """
+    Get the text of a spoken reply.
+
+    :param audio: The field `audio` of a message.
+    :returns: What it says; nothing if it does not tell.
+    """
+    text = audio.get("transcript") if isinstance(audio, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 def whole_message(choice: dict[str, Any]) -> dict[str, Any]:
@@ -104,66 +138,36 @@ def whole_message(choice: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-def split_content(content: Any) -> tuple[str, list[Any]]:
+def split_content(content: Any) -> tuple[str, list[Any], list[Any]]:
     """
-    Split the content of a message into its text and its other parts.
+    Split the content of a message into its text, its reasoning and its other parts.
 
-    :param content: A text, or a list of parts.
-    :returns: The text, and the parts that are no text.
+    :param content: A text, a list of parts, or the object that a model answered with.
+    :returns: The text, the parts that are reasoning, and the parts that are neither.
     """
     if isinstance(content, str):
-        return content, []
-    texts, others = [], []
+        return content, [], []
+    if isinstance(content, dict) and content.get("type") not in _PART_TYPES:
+        return json.dumps(content, ensure_ascii=False) if content else "", [], []
+    texts: list[str] = []
+    thinking: list[Any] = []
+    others: list[Any] = []
     for part in ensure_list(content):
         fields = part if isinstance(part, dict) else {"text": part}
         if isinstance(fields.get("text"), str) and fields.get("type", "text") == "text":
             texts.append(fields["text"])
             others += ensure_list(drop_empty(fields, {"type", "text"}))
         else:
-            others.append(part)
-    return "".join(texts), others
-
-
-def details_text(details: list[Any]) -> str:
-    """
-    Get what `reasoning_details` say.
-
-    :param details: The details.
-    :returns: Their texts and summaries.
-    """
-    return "".join(
-        detail[key]
-        for detail in details
-        if isinstance(detail, dict)
-        for key in _DETAIL_TEXTS
-        if isinstance(detail.get(key), str)
-    )
-
-
-def _decode_reasoning(message: dict[str, Any], thought: str) -> ReasoningContent | None:
-    """
-    Read the reasoning of a message, whichever of the four dialects, or several of them, it came in.
-    """
-    extra = {
-        name: message[name]
-        for name in REASONING_FIELDS
-        if name in message and isinstance(message[name], list if name == "reasoning_details" else str)
-    }
-    texts = [extra[name] for name in FLAT_REASONING_FIELDS if name in extra]
-    texts.append(details_text(extra.get("reasoning_details", [])))
-    text = next((text for text in texts if text.strip()), "")
-    if thought.strip() and thought.strip() not in text:
-        text = f"{text}\n\n{thought}" if text else thought
-    if not text and "reasoning_details" not in extra:
-        return None
-    return ReasoningContent(reasoning_text=text, extra=extra)
+            (thinking if is_thinking(part) else others).append(part)
+    return "".join(texts), thinking, others
 
 
 def _decode_images(items: list[Any]) -> tuple[list[ImageContent], list[Any]]:
     """
     Read images that came as data URLs. Remote ones are not downloaded.
     """
-    images, others = [], []
+    images: list[ImageContent] = []
+    others = []
     for item in items:
         fields = item if isinstance(item, dict) else {"url": item}
         image_url = fields.get("image_url", {})

@@ -10,6 +10,7 @@ from haystack import logging
 from haystack.dataclasses import ChatMessage, ChatRole
 from haystack.tools import ToolsType
 
+from haystack_integrations.common.aimlapi.body import ensure_list
 from haystack_integrations.common.aimlapi.parameters import split_parameters
 from haystack_integrations.components.generators.aimlapi.chat._inputs import (
     flatten_tools,
@@ -17,7 +18,7 @@ from haystack_integrations.components.generators.aimlapi.chat._inputs import (
     strict_schema,
 )
 
-from .reply import REASONING_FIELDS
+from .reasoning import REASONING_FIELDS, THINKING
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,10 @@ def _complete(converted: dict[str, Any], message: ChatMessage, *, position: int,
     if in_tool_loop:
         for reasoning in message.reasonings:
             converted.update({name: reasoning.extra[name] for name in REASONING_FIELDS if name in reasoning.extra})
+            if parts := ensure_list(reasoning.extra.get(THINKING)):
+                said = converted.get("content")
+                said_parts: list[Any] = [{"type": "text", "text": said}] if isinstance(said, str) else ensure_list(said)
+                converted["content"] = [*parts, *said_parts]
 
 
 def convert_tools(tools: ToolsType | None, *, strict: bool) -> list[dict[str, Any]]:

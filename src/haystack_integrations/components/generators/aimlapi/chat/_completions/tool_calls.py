@@ -13,7 +13,7 @@ from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list
 from haystack_integrations.components.generators.aimlapi.chat._message import Reply, parse_arguments, tool_call_id
 from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
 
-from .merge import merge
+from .merge import merge, plain
 
 _CALL_FIELDS = {"id", "index", "function"}
 _FUNCTION_FIELDS = {"name", "arguments"}
@@ -34,8 +34,11 @@ def decode_tool_calls(items: Any, reply: Reply, *, completion_id: str) -> list[A
         if not isinstance(function, dict):
             others.append(item)
             continue
-        call_id = item.get("id") or tool_call_id(completion_id, position)
-        reply.add_tool_call(call_id, function.get("name"), function.get("arguments"), _extra(item, function))
+        call_id, extra = item.get("id"), _extra(item, function)
+        if not call_id or not isinstance(call_id, str):
+            extra |= drop_empty({"id": call_id})
+            call_id = tool_call_id(completion_id, position)
+        reply.add_tool_call(call_id, function.get("name"), function.get("arguments"), extra)
     return others
 
 
@@ -136,7 +139,7 @@ class _PartialCall:
 
     def _is_complete(self) -> bool:
         if self._last == "}":
-            return parse_arguments(self._arguments.getvalue()) is not None
+            return parse_arguments(str(self._arguments)) is not None
         return self._whole_arguments is not None
 
     def add(self, part: dict[str, Any], function: dict[str, Any], number: int) -> ToolCallDelta | None:
@@ -162,18 +165,22 @@ class _PartialCall:
         if not self._announced:
             # What came before the name was not shown.
             self._announced = True
-            name, call_id, extra = self._name, self._id, self._extra
-            arguments = self._arguments.getvalue() or arguments
+            name, call_id, extra = self._name, self._id, plain(self._extra)
+            arguments = str(self._arguments) or arguments
         return ToolCallDelta(
-            index=number, tool_name=name or None, arguments=arguments or None, id=call_id, extra=extra or None
+            index=number,
+            tool_name=name or None,
+            arguments=arguments or None,
+            id=call_id if isinstance(call_id, str) else None,
+            extra=extra or None,
         )
 
     def item(self) -> dict[str, Any]:
-        extra = dict(self._extra)
+        extra = dict(plain(self._extra))
         function = {
             **extra.pop("function", {}),
             "name": self._name if self._odd_name is None else self._odd_name,
-            "arguments": self._arguments.getvalue() or self._whole_arguments,
+            "arguments": str(self._arguments) or self._whole_arguments,
         }
         item = {**extra, "id": self._id}
         # A call of another kind than a function has its fields elsewhere.

@@ -16,9 +16,10 @@ from haystack_integrations.components.generators.aimlapi.chat._think import spli
 
 # The order in which the parts of a message are sent back.
 _PART_ORDER = ("reasoning", "message", "function_call")
-# Fields with a slot of their own, or without meaning: `obfuscation` is padding.
-_TOP_FIELDS = {"output", "output_text", "model", "meta", "obfuscation"}
-_MESSAGE_FIELDS = {"id", "type", "role", "status", "content", "obfuscation"}
+# Fields with a slot of their own, or padding, which says nothing.
+_PADDING = {"obfuscation", "p"}
+_TOP_FIELDS = {"output", "output_text", "model", "meta", *_PADDING}
+_MESSAGE_FIELDS = {"id", "type", "role", "status", "content", *_PADDING}
 _CALL_FIELDS = {"id", "type", "status", "call_id", "name", "arguments"}
 _TEXT_FIELDS = {"type", "text", "annotations", "logprobs"}
 
@@ -42,17 +43,9 @@ def decode_response(
     if body.get("status") in ("failed", "cancelled") or (is_finished and not output):
         raise reply_error(body, f"AIMLAPI answered without a response, status {body.get('status')}")
 
-    thought, text = split_think("".join(_texts(output)))
+    reply = read_response(body, output)
+    reply.is_incomplete = body.get("status") in ("in_progress", "queued")
     parts = list(_contents(output))
-    reply = Reply(
-        text=text,
-        finish_reason=finish_reason(body, output),
-        refusal="".join(_string(part.get("refusal")) for part in parts),
-        reasonings=[_decode_reasoning(item) for item in output if item.get("type") == "reasoning"],
-    )
-    if thought:
-        reply.reasonings.append(ReasoningContent(thought))
-    _decode_calls(output, reply, response_id=str(body.get("id") or ""))
     is_plain = _is_plain(output)
     fields = {
         **drop_empty(body, _TOP_FIELDS),
@@ -69,6 +62,27 @@ def decode_response(
     return [
         build_message(reply, body=body, fields=fields, headers=headers, completion_start_time=completion_start_time)
     ]
+
+
+def read_response(body: dict[str, Any], output: list[dict[str, Any]]) -> Reply:
+    """
+    Read what a response says.
+
+    :param body: The body of the HTTP response.
+    :param output: The items of the response.
+    :returns: What it says.
+    """
+    thought, text = split_think("".join(_texts(output)))
+    reply = Reply(
+        text=text,
+        finish_reason=finish_reason(body, output),
+        refusal="".join(_string(part.get("refusal")) for part in _contents(output)),
+        reasonings=[_decode_reasoning(item) for item in output if item.get("type") == "reasoning"],
+    )
+    if thought:
+        reply.reasonings.append(ReasoningContent(thought))
+    _decode_calls(output, reply, response_id=str(body.get("id") or ""))
+    return reply
 
 
 def output_items(output: Any) -> list[dict[str, Any]]:
@@ -105,10 +119,10 @@ def _decode_calls(output: list[dict[str, Any]], reply: Reply, *, response_id: st
     for position, call in enumerate(calls):
         item_id, call_id = call.get("id") or call.get("call_id"), call.get("call_id") or call.get("id")
         reply.add_tool_call(
-            item_id or tool_call_id(response_id, position),
+            str(item_id or tool_call_id(response_id, position)),
             call.get("name"),
             call.get("arguments"),
-            drop_empty({"call_id": call_id}),
+            {"call_id": str(call_id)} if call_id else {},
         )
 
 
@@ -134,7 +148,13 @@ def _texts(output: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _message_fields(item: dict[str, Any]) -> dict[str, Any]:
-    return drop_empty(item, _MESSAGE_FIELDS) if item["type"] == "message" else {}
+    """
+    Get what a message says beside its content. Its id is not sent back: the endpoint would insist on the reasoning.
+    """
+    if item["type"] != "message":
+        return {}
+    own = {"message_id": item.get("id"), "message_status": item.get("status")}
+    return {**drop_empty(item, _MESSAGE_FIELDS), **drop_empty(own)}
 
 
 def _is_plain(output: list[dict[str, Any]]) -> bool:

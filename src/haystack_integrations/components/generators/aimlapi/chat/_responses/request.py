@@ -242,9 +242,9 @@ def _assistant_items(message: ChatMessage, *, in_tool_loop: bool, stored: bool) 
         for item in output:
             if item.get("type") != "function_call":
                 items += [item] if _can_return(item, stored) else []
-            elif item.get("call_id") in calls:
+            elif (call_id := str(item.get("call_id"))) in calls:
                 # A call that could not be read has no result, which the endpoint would miss.
-                items.append(calls[item["call_id"]])
+                items.append(calls[call_id])
         return items
     if in_tool_loop:
         items += [
