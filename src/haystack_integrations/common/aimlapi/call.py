@@ -24,10 +24,12 @@ class CallContext:
 
     :param response: The response to the latest attempt; None if there was none, as when a connection fails.
     :param secrets: The values that the call sends and that no message may show.
+    :param answer_tool: The name of the tool whose call is the text of the reply.
     """
 
     response: httpx2.Response | None = None
     secrets: set[str] = field(default_factory=set, repr=False)
+    answer_tool: str | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:

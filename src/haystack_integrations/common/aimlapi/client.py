@@ -147,6 +147,9 @@ class ClientOwner:
         if not api_key:
             msg = "The API key is empty: set the environment variable AIMLAPI_API_KEY or pass `api_key`."
             raise ValueError(msg)
+        base_url = self.api_base_url or BASE_URL
+        if base_url == BASE_URL:
+            base_url = os.environ.get("AIMLAPI_API_BASE") or BASE_URL
         timeout: Any = self.timeout
         if timeout is None:
             timeout = _from_environment("AIMLAPI_TIMEOUT", float, DEFAULT_TIMEOUT)
@@ -156,7 +159,7 @@ class ClientOwner:
             max_retries = _from_environment("AIMLAPI_MAX_RETRIES", int, MAX_RETRIES)
         return {
             "api_key": api_key,
-            "base_url": self.api_base_url or BASE_URL,
+            "base_url": base_url,
             "timeout": timeout,
             "max_retries": max_retries,
         }

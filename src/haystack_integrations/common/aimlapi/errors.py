@@ -17,7 +17,7 @@ And what is not tried again, because the next attempt would fail alike, or be bi
 import json
 import re
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ NON_RETRYABLE = re.compile(
 _GATEWAY_TIMEOUT = 504
 
 _MESSAGE_LENGTH = 2000
+_LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
 # For exceptions that the SDK wants a request for, when nothing was sent by a client of ours.
 _NO_REQUEST = httpx2.Request("POST", "https://api.aimlapi.com/v1")
 
@@ -52,13 +53,14 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
     (
         404,
         r"",
-        "Look the model up in https://docs.aimlapi.com/api-references/model-database, and check `api_base_url`.",
+        f"{_LOOK_UP}, and check `api_base_url`.",
     ),
     (
         None,
         r"unable to access model|model.{0,60}(not found|not exist|not available)|(unknown|invalid) model",
-        "Look the model up in https://docs.aimlapi.com/api-references/model-database.",
+        f"{_LOOK_UP}.",
     ),
+    (None, r"(only|not) supported in (the )?v1/", f"{_LOOK_UP}."),
     (None, r"'max_tokens' is not supported", "Use `max_completion_tokens` in `generation_kwargs`."),
     (
         None,
@@ -144,12 +146,13 @@ def reply_error(body: Any, reason: str) -> APIError:
 
 
 @contextmanager
-def map_api_errors(call: Call, *, model: str) -> Iterator[None]:
+def map_api_errors(call: Call, *, model: str, hint: Callable[[str], str] | None = None) -> Iterator[None]:
     """
     Turn whatever goes wrong in a call into an exception of the SDK that says what happened.
 
     :param call: The call.
     :param model: The model that is called.
+    :param hint: Tells what to do about a model that the API did not find.
     :raises APIError: With the model, AIMLAPI's message, the ids of the call and the remedy in its text.
     """
     try:
@@ -162,11 +165,11 @@ def map_api_errors(call: Call, *, model: str) -> Iterator[None]:
     except APIError as error:
         if error.request is _NO_REQUEST and call.response is not None:
             error.request = call.response.request
-        _describe(error, call, model)
+        _describe(error, call, model, hint)
         raise
 
 
-def _describe(error: APIError, call: Call, model: str) -> None:
+def _describe(error: APIError, call: Call, model: str, hint: Callable[[str], str] | None) -> None:
     headers: Mapping[str, str] = {} if call.response is None else call.response.headers
     ids = {
         "model": model,
@@ -176,7 +179,10 @@ def _describe(error: APIError, call: Call, model: str) -> None:
     }
     text = _what_happened(error)
     ids_text = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
-    text = mask(f"{text} ({ids_text}) {_remedy(error, text)}".strip(), call.secrets)
+    remedy = _remedy(error, text)
+    if hint and remedy.startswith(_LOOK_UP) and (hinted := hint(model)):
+        remedy = f"{hinted} {remedy}"
+    text = mask(f"{text} ({ids_text}) {remedy}".strip(), call.secrets)
 
     error.message = text
     error.args = (text,)

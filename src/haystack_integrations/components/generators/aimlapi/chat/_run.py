@@ -138,7 +138,7 @@ def complete(
     with call_context() as call:
         arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
         client = component._sync_client()
-        with map_api_errors(call, model=component.model):
+        with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
             answer = request(client, component._endpoint, arguments)
             if callback is None:
                 return {"replies": _decode(answer, component._endpoint, call)}
@@ -170,7 +170,7 @@ async def complete_async(
         arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
         # Held until the call is over: the client closes with its life.
         client, _life = await component._async_client()
-        with map_api_errors(call, model=component.model):
+        with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
             answer = await request(client, component._endpoint, arguments)
             if callback is None:
                 return {"replies": _decode(answer, component._endpoint, call)}
