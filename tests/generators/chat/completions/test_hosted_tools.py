@@ -117,8 +117,8 @@ async def test_a_call_goes_back_as_it_came(mode: Mode) -> None:
     assert [body["tools"] for body in api.bodies] == [[SEARCH], [SEARCH]]
     assert (reply.text, reply.tool_calls, reply.meta["finish_reason"]) == ("It rains.", [], "stop")
     (past,) = reply.meta["hosted_tool_rounds"]
-    assert past["usage"] == USAGE
-    assert [ToolCall.from_dict(call).tool_name for call in past["hosted_tool_calls"]] == ["$web_search"]
+    assert past["meta"]["usage"] == USAGE
+    assert [ToolCall.from_dict(call).tool_name for call in past["meta"]["hosted_tool_calls"]] == ["$web_search"]
     assert ChatMessage.from_dict(json.loads(json.dumps(reply.to_dict()))) == reply
     if mode.streamed:
         assert "".join(chunk.content for chunk in chunks) == "It rains."
@@ -135,12 +135,10 @@ async def test_an_agent_that_has_no_such_tool_does_not_fail(mode: Mode) -> None:
     assert messages[-1].text == "It rains."
     assert [body["tools"] for body in api.bodies] == [[SEARCH, SPEC]] * 4
     both = {"role": "assistant", "content": "I look.", "tool_calls": [WEATHER_CALL, SEARCH_CALL]}
-    assert api.bodies[2]["messages"] == [HI, both, SEARCH_RESULT, WEATHER_RESULT]
-    assert api.bodies[3]["messages"][3:] == [
-        WEATHER_RESULT,
-        {"role": "assistant", "tool_calls": [SEARCH_CALL]},
-        SEARCH_RESULT,
-    ]
+    search = [{"role": "assistant", "tool_calls": [SEARCH_CALL]}, SEARCH_RESULT]
+    assert api.bodies[1]["messages"] == [HI, *search]
+    assert api.bodies[2]["messages"] == [HI, *search, both, SEARCH_RESULT, WEATHER_RESULT]
+    assert api.bodies[3]["messages"] == [*api.bodies[2]["messages"], *search]
 
 
 async def test_a_conversation_goes_on_from_messages() -> None:

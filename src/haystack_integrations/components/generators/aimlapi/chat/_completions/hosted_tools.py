@@ -13,7 +13,7 @@ message, out of sight of an Agent, and go out again with it.
 import json
 from typing import Any
 
-from haystack.dataclasses import ChatMessage
+from haystack.dataclasses import ChatMessage, ChatRole
 
 META_KEY = "hosted_tool_calls"
 _ROUNDS_KEY = "hosted_tool_rounds"
@@ -31,7 +31,7 @@ class HostedToolRounds:
     def __init__(self, messages: list[ChatMessage] | str) -> None:
         self.messages = messages
         self.result: dict[str, list[ChatMessage]] | None = None
-        self._past: list[dict[str, Any]] = []
+        self._past: list[ChatMessage] = []
 
     def add(self, result: dict[str, list[ChatMessage]]) -> None:
         """
@@ -42,13 +42,13 @@ class HostedToolRounds:
         replies = [_set_aside(reply) for reply in result["replies"]]
         if len(replies) == 1 and META_KEY in replies[0].meta and not replies[0].tool_calls:
             if len(self._past) < _MOST_ROUNDS:
-                self._past.append(replies[0].meta)
+                self._past.append(replies[0])
                 before = [ChatMessage.from_user(self.messages)] if isinstance(self.messages, str) else self.messages
                 self.messages = [*before, replies[0]]
                 return
         if self._past:
             for reply in replies:
-                reply.meta[_ROUNDS_KEY] = self._past
+                reply.meta[_ROUNDS_KEY] = [past.to_dict() for past in self._past]
         self.result = {"replies": replies}
 
 
@@ -61,6 +61,24 @@ def _set_aside(reply: ChatMessage) -> ChatMessage:
     data["content"] = [part for part in data["content"] if part.get("tool_call") not in calls]
     data["meta"] = {**data["meta"], META_KEY: calls}
     return ChatMessage.from_dict(data)
+
+
+def with_rounds(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """
+    Put the turns that led to a reply before it, inside a tool loop: the model would have to call its tools once more.
+
+    :param messages: The conversation.
+    :returns: The conversation with them.
+    """
+    users = (position for position in range(len(messages) - 1, -1, -1) if messages[position].role == ChatRole.USER)
+    loop = next(users, -1) + 1
+    if not any(_ROUNDS_KEY in message.meta for message in messages[loop:]):
+        return messages
+    expanded = messages[:loop]
+    for message in messages[loop:]:
+        expanded += [ChatMessage.from_dict(past) for past in message.meta.get(_ROUNDS_KEY, ())]
+        expanded.append(message)
+    return expanded
 
 
 def sent_back(calls: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

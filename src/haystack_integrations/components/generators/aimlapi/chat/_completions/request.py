@@ -17,7 +17,7 @@ from haystack_integrations.components.generators.aimlapi.chat._inputs import (
     strict_schema,
 )
 
-from .hosted_tools import META_KEY, sent_back
+from .hosted_tools import META_KEY, sent_back, with_rounds
 from .media import media_part
 from .reply import REASONING_FIELDS
 
@@ -73,7 +73,13 @@ def build_arguments(
         place["response_format"] = json_schema_format(body.pop("response_format"))
     if tools:
         named["tools"] = tools
-    return {"model": model, "messages": _convert_messages(messages), **named, "extra_body": body, **options}
+    return {
+        "model": model,
+        "messages": _convert_messages(with_rounds(messages)),
+        **named,
+        "extra_body": body,
+        **options,
+    }
 
 
 def _convert_messages(messages: list[ChatMessage]) -> list[dict[str, Any]]:
