@@ -7,6 +7,10 @@ Hold the requests that the chat generator sends against AIMLAPI's own OpenAPI fi
 
     git clone --depth 1 https://github.com/aimlapi/api-docs
     python tests/check_openapi.py api-docs/docs/api-references/text-models-llm [CASE ...]
+    python tests/check_openapi.py api-docs/docs/api-references/text-models-llm --vendors
+
+The second way asks each current model in its own name, and tells by vendor on how many models a feature arrives: all
+that is sent for it is declared by the schema of the model.
 
 Needs `jsonschema`. Each line tells how many of the chat schemas accept a body; below it, why others refuse it, which
 keys the accepting ones do not declare (the API drops those silently), and a few of the models. The body is that of
@@ -19,6 +23,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from copy import deepcopy
@@ -36,7 +41,12 @@ from haystack.utils import Secret
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic import BaseModel
 
+from haystack_integrations.common.aimlapi.models import MODEL_IDS
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+
+sys.path.append(str(Path(__file__).parents[1] / "scripts"))
+
+from openapi_docs import Docs
 
 RECORDINGS = Path(__file__).parent / "recordings"
 MODEL = "vendor/model"
@@ -71,6 +81,19 @@ DIALECTS = (
     "dialect_reasoning_flat",
     "dialect_think_tags",
 )
+
+
+CACHE = {"cache_control": {"type": "ephemeral"}}
+KIMI_SEARCH = {"type": "builtin_function", "function": {"name": "$web_search"}}
+CLAUDE_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+GLM_SEARCH = {"type": "web_search", "web_search": {"search_engine": "search_pro_jina", "enable": True}}
+# The hosted tools by the beginning of the ids that have them.
+HOSTED = {
+    "moonshot/kimi-k2": KIMI_SEARCH,
+    "anthropic/": CLAUDE_SEARCH,
+    "claude-": CLAUDE_SEARCH,
+    "zhipu/glm-4.5": GLM_SEARCH,
+}
 
 
 def _parameters(**values: Any) -> dict[str, Any]:
@@ -114,6 +137,60 @@ CASES: dict[str, dict[str, Any]] = {
     "top_k": _parameters(top_k=40, min_p=0.1, repetition_penalty=1.1),
     "web search": _parameters(web_search_options={"search_context_size": "low"}),
     "audio": _parameters(modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"}),
+    "audio back": {"messages": [USER, ChatMessage.from_assistant(meta={"audio": {"id": "a-1"}}), USER]},
+    "audio in": {"messages": [ChatMessage.from_user(content_parts=["Listen", FileContent("UklGRg==", "audio/wav")])]},
+    "audio in, flac": {"messages": [ChatMessage.from_user(content_parts=[FileContent("ZkxhQw==", "audio/flac")])]},
+    "video in": {"messages": [ChatMessage.from_user(content_parts=["Look", FileContent("AAAAGA==", "video/mp4")])]},
+    "video by address": {
+        "messages": [
+            ChatMessage.from_user(
+                content_parts=["Look", FileContent("", "video/mp4", extra={"url": "https://example.com/a.mp4"})]
+            )
+        ]
+    },
+    "image by address": {
+        "messages": [
+            ChatMessage.from_user(
+                content_parts=["Look", ImageContent("", "image/png", meta={"url": "https://example.com/a.png"})]
+            )
+        ]
+    },
+    "caching": {
+        "messages": [ChatMessage.from_system("Be brief.", meta=CACHE), ChatMessage.from_user("Hi", meta=CACHE)]
+    },
+    "caching, tool loop": {
+        "messages": [
+            USER,
+            ChatMessage.from_assistant("I'll look.", tool_calls=CALLS[:1], meta=CACHE),
+            ChatMessage.from_tool("Sunny", CALLS[0], meta=CACHE),
+        ],
+        "tools": [weather, TIME],
+    },
+    "caching, tools": {"messages": [USER], "tools": [{"type": "function", "function": TIME.tool_spec, **CACHE}]},
+    "hosted tool, Kimi": {"messages": [USER], "tools": [KIMI_SEARCH]},
+    "hosted tool, Claude": {"messages": [USER], "tools": [CLAUDE_SEARCH]},
+    "hosted tool, GLM": {"messages": [USER], "tools": [GLM_SEARCH]},
+    "hosted tool and a function": {"messages": [USER], "tools": [KIMI_SEARCH, weather]},
+    "hosted tool, loop": {
+        "messages": [
+            USER,
+            ChatMessage.from_assistant(
+                meta={"hosted_tool_calls": [ToolCall("$web_search", {"query": "Zürich"}, id="call_1").to_dict()]}
+            ),
+        ],
+        "tools": [KIMI_SEARCH],
+    },
+    "structured output, tool": {**_parameters(response_format=Weather), "model": "x-ai/grok-4-6"},
+    "structured output, tool beside others": {
+        **_tools(generation_kwargs={"response_format": Weather}),
+        "model": "x-ai/grok-4-6",
+    },
+    "structured output, Claude": {**_parameters(response_format=Weather), "model": "anthropic/claude-opus-5"},
+    "structured output, told": {**_parameters(response_format=Weather), "model": "anthropic/claude-opus-latest"},
+    "structured output, json_object": {
+        **_parameters(response_format=Weather),
+        "model": "deepseek/deepseek-v4-pro-0813",
+    },
     "stream": {"messages": [USER], "streaming_callback": _ignore},
     "stream, no stream_options": {**_parameters(stream_options=None), "streaming_callback": _ignore},
     "json_object": _parameters(response_format={"type": "json_object"}),
@@ -132,6 +209,23 @@ CASES: dict[str, dict[str, Any]] = {
     "tool loop, result in parts": _tools(messages=[USER, ChatMessage.from_assistant(tool_calls=CALLS[:1]), PARTS]),
     "tool loop, past": _tools(messages=[USER, ChatMessage.from_assistant(tool_calls=CALLS), *RESULTS, USER]),
     **{f"tool loop, {dialect.removeprefix('dialect_')}": _tools(dialect=dialect) for dialect in DIALECTS},
+}
+
+# The features by vendor: the case that shows each, and what has to be in its body.
+FEATURES = {
+    "text": ("text", "content"),
+    "stream": ("stream", "stream"),
+    "tools": ("tools", "tools"),
+    "strict": ("tools strict", "strict"),
+    "loop": ("tool loop", "tool_call_id"),
+    "schema": ("pydantic", "celsius"),
+    "schema+tools": ("tools and pydantic", "celsius"),
+    "stop": ("stop", "END"),
+    "caching": ("caching", "cache_control"),
+    "image": ("image", "image_url"),
+    "audio": ("audio in", "input_audio"),
+    "video": ("video in", "video_url"),
+    "hosted": ("", "search"),
 }
 
 
@@ -166,14 +260,14 @@ def sent(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_body(case: dict[str, Any], asynchronous: bool, stream: bool) -> dict[str, Any]:
-    options = deepcopy({key: value for key, value in case.items() if key not in ("messages", "dialect")})
+    options = deepcopy({key: value for key, value in case.items() if key not in ("messages", "dialect", "model")})
     options["streaming_callback"] = (_ignore_async if asynchronous else _ignore) if stream else None
     if not stream:
         options.get("generation_kwargs", {}).pop("stream_options", None)
     api = Api(_tool_round(case.get("dialect", "dialect_reasoning_content")))
     generator = AIMLAPIChatGenerator(
         api_key=Secret.from_token("key"),
-        model=MODEL,
+        model=case.get("model", MODEL),
         http_client_kwargs={"transport": httpx2.MockTransport(api)},
     )
 
@@ -287,6 +381,49 @@ def undeclared(schema: dict[str, Any], value: Any, path: str = "") -> set[str]:
     return found
 
 
+def vendors(folder: Path) -> None:
+    """Print on how many of the current models of each vendor a feature arrives."""
+    docs = Docs(folder.parents[2])
+    arrived: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for model in sorted(MODEL_IDS["chat"].split(), key=str.lower):
+        if (operation := docs.operation("chat", model)) is None:
+            continue
+        post = next(
+            operations[name]["post"]
+            for operations in [json.loads((docs.root / operation.path).read_text(encoding="utf-8"))["paths"]]
+            for name in PATHS
+            if name in operations
+        )
+        schema = _json_schema(post["requestBody"]["content"]["application/json"]["schema"])
+        schema["properties"]["model"] = {"type": "string"}
+        for feature, (name, sign) in FEATURES.items():
+            case = CASES[name] if name else _hosted(model)
+            if case:
+                vendor = model.partition("/")[0] if "/" in model else "(no vendor)"
+                works = _arrives(schema, {"messages": [USER], **case, "model": model}, sign)
+                arrived[vendor][feature].append(works)
+                arrived["all"][feature].append(works)
+    width = max(map(len, arrived))
+    print(" ".join([" " * width, *(f"{feature:>12}" for feature in FEATURES)]))
+    for vendor, features in sorted(arrived.items()):
+        cells = (f"{sum(features[name])}/{len(features[name])}" if name in features else "-" for name in FEATURES)
+        print(" ".join([f"{vendor:{width}}", *(f"{cell:>12}" for cell in cells)]))
+
+
+def _hosted(model: str) -> dict[str, Any] | None:
+    return next(
+        ({"messages": [USER], "tools": [tool]} for prefix, tool in HOSTED.items() if model.startswith(prefix)), None
+    )
+
+
+def _arrives(schema: dict[str, Any], case: dict[str, Any], sign: str) -> bool:
+    try:
+        body = _last_body(case, asynchronous=False, stream=bool(case.get("streaming_callback")))
+    except (TypeError, ValueError):
+        return False
+    return sign in json.dumps(body) and Draft202012Validator(schema).is_valid(body) and not undeclared(schema, body)
+
+
 def report(name: str, body: dict[str, Any], schemas: dict[str, list[str]]) -> bool:
     """Print what the schemas make of a body, and return whether one accepts it."""
     accepting: list[str] = []
@@ -313,7 +450,11 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="a directory of AIMLAPI's OpenAPI files")
     parser.add_argument("cases", nargs="*", help="the cases to run, all by default")
     parser.add_argument("--show", action="store_true", help="print the bodies")
+    parser.add_argument("--vendors", action="store_true", help="tell by vendor on how many models a feature arrives")
     arguments = parser.parse_args()
+    if arguments.vendors:
+        vendors(arguments.directory)
+        return 0
     schemas = chat_schemas(arguments.directory)
     if not schemas:
         parser.error(f"no chat completions in {arguments.directory}")

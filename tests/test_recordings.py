@@ -16,7 +16,7 @@ import openai
 import pytest
 from haystack.components.agents import Agent
 from haystack.components.generators.chat import FallbackChatGenerator
-from haystack.dataclasses import ChatMessage, ImageContent, StreamingChunk
+from haystack.dataclasses import ChatMessage, FileContent, ImageContent, StreamingChunk
 from haystack.tools import Tool
 from pydantic import BaseModel
 
@@ -55,6 +55,16 @@ MARIE = Case(
     ['{"name":"Marie Curie","birthplace":"Warsaw","birth_year":1867}'],
     {"generation_kwargs": {"response_format": Person}},
 )
+RULES = ChatMessage.from_system(
+    "Whenever a rule and its example differ, the rule counts.", meta={"cache_control": {"type": "ephemeral"}}
+)
+RULE = ChatMessage.from_user("What counts if a rule and its example differ?")
+WEB_SEARCH = {"type": "builtin_function", "function": {"name": "$web_search"}}
+ADA = Case(
+    "Ada Lovelace was born in London in 1815.",
+    ['{"name": "Ada Lovelace", "birthplace": "London", "birth_year": 1815}'],
+    {"model": "anthropic/claude-opus-5", "generation_kwargs": {"response_format": Person}},
+)
 CHATS = {
     "chat": Case(FRANCE, ["The capital of France is Paris."]),
     "stream": Case(FRANCE, ["The capital of France is Paris."]),
@@ -84,6 +94,20 @@ CHATS = {
     ),
     "structured": MARIE,
     "structured_stream": MARIE,
+    "structured_tool": ADA,
+    "structured_tool_stream": ADA,
+    "audio_in": Case(
+        [
+            ChatMessage.from_user(
+                content_parts=[
+                    "What is said here?",
+                    FileContent("UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA=", "audio/wav"),
+                ]
+            )
+        ],
+        ["Why is the wind so strong?"],
+        {"model": "google/gemini-3-5-flash"},
+    ),
     "image": Case(
         [ChatMessage.from_user(content_parts=["Which bar is the tallest?", CHART])],
         ["The green bar in the middle is the tallest."],
@@ -193,7 +217,36 @@ async def test_an_agent_plays_a_tool_loop(name: str, mode: Mode, http_client_kwa
 
 @plain_only
 @in_both_clients
-async def test_a_fallback_takes_the_second_model(mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
+async def test_a_recorded_search_goes_on_in_an_agent(mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
+    playback("hosted_tool")
+    generator = AIMLAPIChatGenerator(
+        model="moonshot/kimi-k2-6", tools=[WEB_SEARCH], http_client_kwargs=http_client_kwargs
+    )
+    question = "Who won the marathon in Berlin this year, and what is the weather there?"
+
+    result = await ask(Agent(chat_generator=generator, tools=[WEATHER]), [ChatMessage.from_user(question)], mode)
+
+    assert [message.role.value for message in result["messages"]] == ["user", "assistant", "tool", "assistant"]
+    assert result["messages"][-1].text == "Sabastian Sawe won, and in Berlin it is 18 °C and sunny."
+
+
+@plain_only
+async def test_a_recorded_prompt_is_read_from_the_cache(mode: Mode, playback: Playback) -> None:
+    playback("caching")
+    generator = AIMLAPIChatGenerator(model="anthropic/claude-opus-5")
+
+    first = (await mode.call(generator, [RULES, RULE]))["replies"][0]
+    second = (await ask(generator, [RULES, RULE, first, ChatMessage.from_user("And the example?")], mode))["replies"][0]
+
+    assert [reply.meta["usage"]["cache_read_input_tokens"] for reply in (first, second)] == [0, 1812]
+    assert second.text == "It is then wrong."
+
+
+@plain_only
+@in_both_clients
+async def test_a_recorded_fallback_ends_with_the_second_model(
+    mode: Mode, http_client_kwargs: Any, playback: Playback
+) -> None:
     playback("fallback")
     models = ["anthropic/claude-sonnet-4.6", "openai/gpt-5.6-terra"]
     generator = FallbackChatGenerator(
@@ -226,7 +279,8 @@ async def test_an_error_is_the_sdks_own(name: str, mode: Mode, http_client_kwarg
 
 
 def test_every_recording_of_a_chat_is_played() -> None:
-    played = [*CHATS, *DIALECTS, *TOOL_LOOPS, *(f"{name}_stream" for name in TOOL_LOOPS), *ERRORS, "fallback"]
+    played = [*CHATS, *DIALECTS, *TOOL_LOOPS, *(f"{name}_stream" for name in TOOL_LOOPS), *ERRORS]
+    played += ["caching", "fallback", "hosted_tool"]
     elsewhere = [*names("responses_*"), *names("image_*")]
     assert names() == sorted([*played, *elsewhere])
 

@@ -13,11 +13,12 @@ from haystack.components.agents import Agent
 from haystack.components.builders import ChatPromptBuilder
 from haystack.components.generators.chat import FallbackChatGenerator, OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
-from haystack.tools import Tool, ToolsType
+from haystack.tools import Tool
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators import aimlapi
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from haystack_integrations.components.generators.aimlapi.chat._inputs import AnyTools
 from tests.support.api import Api, chat_body, chat_generator
 from tests.support.modes import Mode, in_all_modes, plain_only
 from tests.support.replies import HELLO, MODEL, USAGE, completion
@@ -43,7 +44,7 @@ def test_init_parameters_are_those_of_the_published_component() -> None:
         ("streaming_callback", None, StreamingCallbackT | None),
         ("api_base_url", "https://api.aimlapi.com/v1", str | None),
         ("generation_kwargs", None, dict[str, Any] | None),
-        ("tools", None, ToolsType | None),
+        ("tools", None, AnyTools | None),
         ("tools_strict", False, bool),
         ("timeout", None, float | None),
         ("extra_headers", None, dict[str, str | Secret] | None),

@@ -29,6 +29,7 @@ class CallContext:
     :param secrets: The values that the call sends and that no message may show.
     :param secret_headers: The headers that hold such values, as they are passed on from function to function.
     :param redirects: How many redirects were followed.
+    :param answer_tool: The name of the tool whose call is the text of the reply.
     """
 
     response: httpx2.Response | None = None
@@ -36,6 +37,7 @@ class CallContext:
     secrets: set[str] = field(default_factory=set, repr=False)
     secret_headers: list[dict[str, str]] = field(default_factory=list, repr=False)
     redirects: int = 0
+    answer_tool: str | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:

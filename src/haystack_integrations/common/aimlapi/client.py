@@ -198,6 +198,9 @@ class ClientOwner:
         return copied
 
     def _client_kwargs(self) -> dict[str, Any]:
+        base_url = self.api_base_url or BASE_URL
+        if base_url == BASE_URL:
+            base_url = os.environ.get("AIMLAPI_API_BASE") or BASE_URL
         timeout: Any = self.timeout
         if timeout is None:
             timeout = _from_environment("AIMLAPI_TIMEOUT", float, DEFAULT_TIMEOUT)
@@ -207,7 +210,7 @@ class ClientOwner:
             max_retries = _from_environment("AIMLAPI_MAX_RETRIES", int, MAX_RETRIES)
         return {
             "api_key": self._resolve_key(),
-            "base_url": self.api_base_url or BASE_URL,
+            "base_url": base_url,
             "timeout": timeout,
             "max_retries": max_retries,
         }

@@ -12,6 +12,9 @@ from typing import Any
 import httpx2
 from openai import NotGiven, Omit
 
+from .models import Endpoint as EndpointName
+from .models import model_hint
+
 # The parameters of the SDK's methods that are no fields of the body, and what its `post` calls them.
 _OPTIONS = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
 
@@ -21,16 +24,27 @@ class Endpoint:
     """
     An endpoint of the API.
 
+    :param name: Its name in the data on models.
     :param path: The path below the base URL.
     :param resource: Gets the resource of a client of the SDK that stands for the endpoint.
     :param declared: The fields of the body that the SDK's method has as parameters.
     :param method: The name of that method.
     """
 
+    name: EndpointName
     path: str
     resource: Callable[[Any], Any]
     declared: Mapping[str, Any]
     method: str = "create"
+
+    def model_hint(self, model: str) -> str:
+        """
+        Tell what to do about a model that the API did not find.
+
+        :param model: The id.
+        :returns: A sentence, or an empty string.
+        """
+        return model_hint(model, self.name)
 
 
 def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any]) -> Any:

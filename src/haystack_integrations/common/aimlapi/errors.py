@@ -33,7 +33,7 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -73,6 +73,7 @@ _PASSING = (408, 409, 429)
 _SERVER_ERROR = 500
 
 _MESSAGE_LENGTH = 2000
+_LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
 # For exceptions that the SDK wants a request for, when nothing was sent by a client of ours.
 _NO_REQUEST = httpx2.Request("POST", "https://api.aimlapi.com/v1")
 
@@ -86,13 +87,14 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
     (
         404,
         r"",
-        "Look the model up in https://docs.aimlapi.com/api-references/model-database, and check `api_base_url`.",
+        f"{_LOOK_UP}, and check `api_base_url`.",
     ),
     (
         None,
         r"unable to access model|model.{0,60}(not found|not exist|not available)|(unknown|invalid) model",
-        "Look the model up in https://docs.aimlapi.com/api-references/model-database.",
+        f"{_LOOK_UP}.",
     ),
+    (None, r"(only|not) supported in (the )?v1/", f"{_LOOK_UP}."),
     (None, r"'max_tokens' is not supported", "Use `max_completion_tokens` in `generation_kwargs`."),
     (
         None,
@@ -246,25 +248,27 @@ def reply_error(body: Any, reason: str) -> APIError:
     return APIError(reason, _NO_REQUEST, body=body)
 
 
-def map_api_errors(call: Call, *, model: str) -> AbstractContextManager[None]:
+def map_api_errors(call: Call, *, model: str, hint: Callable[[str], str] | None = None) -> AbstractContextManager[None]:
     """
     Turn whatever goes wrong in a call into an exception of the SDK that says what happened.
 
     :param call: The call.
     :param model: The model that is called.
+    :param hint: Tells what to do about a model that the API did not find.
     :returns: The context of the call.
     :raises APIError: With the model, AIMLAPI's message, the ids of the call and the remedy in its text, and no secret
         in any of its parts.
     """
-    return _ApiErrors(call, model)
+    return _ApiErrors(call, model, hint)
 
 
 class _ApiErrors(AbstractContextManager[None]):
     # No generator: the frame that contextlib adds for one would hold the original exception.
 
-    def __init__(self, call: Call, model: str) -> None:
+    def __init__(self, call: Call, model: str, hint: Callable[[str], str] | None) -> None:
         self._call = call
         self._model = model
+        self._hint = hint
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -279,7 +283,7 @@ class _ApiErrors(AbstractContextManager[None]):
             failure.__cause__ = error
         else:
             return
-        failure = _described(failure, self._call, self._model)
+        failure = _described(failure, self._call, model=self._model, hint=self._hint)
         if failure is error:
             return
         del error, traceback  # They would be in the frame, which is in the new traceback.
@@ -290,7 +294,7 @@ class _ApiErrors(AbstractContextManager[None]):
             raise
 
 
-def _described(error: APIError, call: Call, model: str) -> APIError:
+def _described(error: APIError, call: Call, *, model: str, hint: Callable[[str], str] | None) -> APIError:
     secrets = call.secrets
     headers: Mapping[str, str] = {} if call.response is None else call.response.headers
     body = masked(error.body, secrets)
@@ -302,7 +306,10 @@ def _described(error: APIError, call: Call, model: str) -> APIError:
     }
     text = _what_happened(error, body, secrets)
     ids_text = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
-    text = f"{text} ({ids_text}) {_remedy(error, text)}".strip()
+    remedy = _remedy(error, text)
+    if hint and remedy.startswith(_LOOK_UP) and (hinted := hint(model)):
+        remedy = f"{hinted} {remedy}"
+    text = f"{text} ({ids_text}) {remedy}".strip()
 
     if error.request is _NO_REQUEST and call.response is not None:
         error.request = call.response.request

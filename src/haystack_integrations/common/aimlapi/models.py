@@ -46,6 +46,7 @@ __all__ = [
     "ModelProfile",
     "closest",
     "is_current",
+    "model_hint",
     "profile",
     "similar_parameter",
     "successor",
@@ -227,6 +228,13 @@ PROFILES: tuple[tuple[str, ModelProfile], ...] = (
     ("voyage-", _embedding("input_type", 128)),
 )
 
+# The components of the other endpoints, as the user imports them.
+_COMPONENTS: dict[Endpoint, str] = {
+    "chat": "AIMLAPIChatGenerator",
+    "responses": "AIMLAPIResponsesChatGenerator",
+    "images": "AIMLAPIImageGenerator",
+    "embeddings": "AIMLAPITextEmbedder or AIMLAPIDocumentEmbedder",
+}
 # What a name of another endpoint, or of another API, is called where it was used.
 _OTHER_NAMES: dict[Endpoint, dict[str, str]] = {
     "chat": {"max_output_tokens": "max_tokens"},
@@ -298,6 +306,25 @@ def closest(model: str, endpoint: Endpoint) -> list[str]:
     found = sorted((name for name in names if name.startswith(_plain(model))), key=len)
     found += get_close_matches(_plain(model), names, n=2 * _SUGGESTIONS)
     return list(dict.fromkeys(names[name] for name in found))[:_SUGGESTIONS]
+
+
+def model_hint(model: str, endpoint: Endpoint) -> str:
+    """
+    Tell what to do about a model that the API did not find, or does not serve at an endpoint.
+
+    :param model: The id.
+    :param endpoint: The endpoint that was asked.
+    :returns: A sentence; empty if the model is known to answer there.
+    """
+    if is_current(model, endpoint):
+        return ""
+    for other, component in _COMPONENTS.items():
+        if is_current(model, other):
+            return f"The model {model} answers in {component}."
+    if new := successor(model, endpoint):
+        return f"AIMLAPI has retired {model}: use {new}."
+    found = closest(model, endpoint)
+    return f"Did you mean {' or '.join(found)}?" if found else ""
 
 
 @cache

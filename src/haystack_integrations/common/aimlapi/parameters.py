@@ -8,15 +8,20 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from haystack import logging
 from haystack.utils import Secret
 
 from .call import register_headers, register_secret
 from .checks import check_types
+from .models import Endpoint, similar_parameter
+
+logger = logging.getLogger(__name__)
 
 ATTRIBUTION_HEADERS = {
     "HTTP-Referer": "https://github.com/deepset-ai/haystack-core-integrations",
     "X-Title": "Haystack",
 }
+_warned: set[str] = set()
 # AIMLAPI docs, capabilities/request-tracing-and-cost.md: anything else is dropped silently, and billed.
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -92,14 +97,26 @@ def merge_parameters(
     return merged
 
 
+def warn_once(text: str) -> None:
+    """
+    Log a warning about parameters, unless it was logged before: components are run many times with the same ones.
+
+    :param text: The warning.
+    """
+    if text not in _warned:
+        _warned.add(text)
+        logger.warning(text)
+
+
 def split_parameters(
-    parameters: dict[str, Any], *, reserved: Mapping[str, str]
+    parameters: dict[str, Any], *, reserved: Mapping[str, str], endpoint: Endpoint
 ) -> tuple[RequestOptions, dict[str, Any]]:
     """
     Tell the options of a request from the fields of its body.
 
     :param parameters: The merged `generation_kwargs`.
     :param reserved: Where fields are set that `generation_kwargs` cannot set.
+    :param endpoint: The endpoint, whose parameters are known. What is in `extra_body` is not looked at.
     :returns: The options, with all headers, and the fields.
     :raises ValueError: If a parameter has another place, or a header is not accepted.
     """
@@ -113,6 +130,9 @@ def split_parameters(
         for name, value in parameters.items()
         if name not in RequestOptions.__annotations__ and name != "extra_body"
     }
+    for name in body:
+        if similar := similar_parameter(name, endpoint):
+            warn_once(f"AIMLAPI drops the parameter `{name}`, which it does not know. Did you mean `{similar}`?")
     body.update(parameters.get("extra_body") or {})
     body.pop("stream", None)
     for name, place in reserved.items():

@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 from haystack import default_to_dict
+from haystack.tools import deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
 from haystack.utils import Secret, deserialize_callable
 
 _SHARED = ("api_key", "model", "api_base_url", "timeout", "max_retries", "http_client_kwargs")
@@ -60,3 +61,34 @@ def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
                 name: Secret.from_dict(value) if isinstance(value, dict) else value for name, value in headers.items()
             }
     return data
+
+
+def serialize_tools(tools: Any) -> Any:
+    """
+    Serialize the tools of a chat component.
+
+    :param tools: The tools, among them definitions as the API takes them.
+    :returns: The serialized tools, with the definitions as they are.
+    """
+    if not isinstance(tools, list):
+        return serialize_tools_or_toolset(tools)
+    return [tool if isinstance(tool, dict) else tool.to_dict() for tool in tools]
+
+
+def deserialize_tools(tools: Any) -> Any:
+    """
+    Deserialize the tools of a chat component.
+
+    :param tools: What `serialize_tools` returned.
+    :returns: The tools.
+    """
+    if isinstance(tools, list):
+        # A definition has a type as well, but no data.
+        return [_deserialize_tools([tool])[0] if "data" in tool else tool for tool in tools]
+    return _deserialize_tools(tools)
+
+
+def _deserialize_tools(tools: Any) -> Any:
+    data = {"tools": tools}
+    deserialize_tools_or_toolset_inplace(data)
+    return data["tools"]

@@ -119,8 +119,18 @@ async def test_request_options_are_no_fields_of_the_body(mode: Mode) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"tools": []}, "`tools` cannot be set in `generation_kwargs`. Use the `tools` of init or `run`."),
-        ({"messages": []}, "`messages` cannot be set in `generation_kwargs`. Use the `messages` of `run`."),
+        (
+            {"tools": []},
+            "`tools` cannot be set in `generation_kwargs`. Use the `tools` of init or `run`, which take dictionaries.",
+        ),
+        (
+            {"messages": []},
+            (
+                "`messages` cannot be set in `generation_kwargs`. Use the `messages` of `run`, and `cache_control` in "
+                "the `meta` of a message to cache a prompt."
+            ),
+        ),
+        ({"text_format": BaseModel}, "`text_format` cannot be set in `generation_kwargs`. Use `response_format`."),
         ({"model": "other"}, "`model` cannot be set in `generation_kwargs`. Use the init parameter `model`."),
         (
             {"extra_body": {"model": "other"}},

@@ -21,6 +21,7 @@ from haystack.tools import Tool, Toolset
 from haystack.utils import Secret
 from pydantic import BaseModel
 
+from haystack_integrations.common.aimlapi import parameters as parameters_module
 from tests.support.api import Api, responses_generator
 from tests.support.asking import ask_responses
 from tests.support.modes import SYNC, Mode, in_all_modes
@@ -149,7 +150,6 @@ async def test_text_format_stands_beside_the_rest_of_text(mode: Mode) -> None:
         ("response_format", Person, "`text_format`"),
         ("background", True, "`streaming_callback`"),
         ("thinking", {"type": "enabled"}, "`reasoning`"),
-        ("verbosity", "low", "endpoint"),
         ("service_tier", "flex", "endpoint"),
         ("stop", ["."], "endpoint"),
         ("n", 2, "endpoint"),
@@ -167,9 +167,35 @@ async def test_what_the_endpoint_does_not_take_is_refused(mode: Mode, name: str,
     assert api.requests == []
 
 
+@in_all_modes
+async def test_parameters_of_haystacks_own_component_go_where_it_puts_them(mode: Mode) -> None:
+    api = Api()
+    parameters = {
+        "reasoning_effort": "low",
+        "reasoning_summary": "auto",
+        "reasoning_mode": "pro",
+        "verbosity": "low",
+        "text": {"unheard_of": 1},
+    }
+    await ask_responses(api, mode, generation_kwargs=parameters)
+    assert api.bodies[0]["reasoning"] == {"effort": "low", "summary": "auto", "mode": "pro"}
+    assert api.bodies[0]["text"] == {"unheard_of": 1, "verbosity": "low"}
+    assert parameters["text"] == {"unheard_of": 1}
+    await ask_responses(api, mode, generation_kwargs={"verbosity": None, "reasoning_mode": None})
+    assert api.bodies[1].keys() & {"text", "reasoning"} == set()
+
+
+def test_what_the_docs_do_not_name_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    parameters_module._warned.clear()
+    for _ in range(2):
+        responses_generator(Api()).run("Hi", generation_kwargs={"verbosity": "low", "reasoning_effort": "low"})
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["`verbosity` is sent as `text.verbosity`, which AIMLAPI's docs do not name: it may be dropped."]
+
+
 async def test_a_refused_parameter_can_be_forced() -> None:
     api = Api()
-    parameters = {"background": False, "verbosity": None, "extra_body": {"service_tier": "flex"}}
+    parameters = {"background": False, "seed": None, "extra_body": {"service_tier": "flex"}}
     await ask_responses(api, generation_kwargs=parameters)
     assert api.bodies == [{"model": MODEL, "input": HI, "background": False, "service_tier": "flex"}]
 
@@ -199,10 +225,10 @@ async def test_tools_of_run_replace_those_of_init_strict_or_not(mode: Mode) -> N
             {**weather, "parameters": {**CITY, **closed}, "strict": True},
         ],
         [
-            {**one, "parameters": {**optional, "required": ["city"]}, "strict": False},
-            {**weather, "parameters": CITY, "strict": False},
+            {**one, "parameters": {**optional, **closed, "required": ["city"]}, "strict": False},
+            {**weather, "parameters": {**CITY, **closed}, "strict": False},
         ],
-        [{**weather, "parameters": CITY, "strict": False}],
+        [{**weather, "parameters": {**CITY, **closed}, "strict": False}],
         None,
     ]
     assert json.dumps(tools[0].parameters) == before

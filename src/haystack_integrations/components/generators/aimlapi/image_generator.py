@@ -28,6 +28,7 @@ from haystack_integrations.common.aimlapi.serialization import component_to_dict
 from ._images.reply import ImageFormat, build_result, convert_image, find_images
 
 _ENDPOINT = Endpoint(
+    name="images",
     path="/images/generations",
     resource=lambda client: client.images,
     declared=ImageGenerateParamsNonStreaming.__annotations__,
@@ -99,7 +100,8 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             fulfilled whatever the model returns: an image that comes as a URL is downloaded, and base64 becomes a
             data URL. With `url`, nothing is downloaded.
         :param api_base_url:
-            The base URL of the API. `None` means AIMLAPI's own.
+            The base URL of the API. If it is left at its default, or `None`, the environment variable
+            `AIMLAPI_API_BASE` counts, if it is set.
         :param generation_kwargs:
             Parameters of the model, sent as fields of the request body, such as `image_size`, `aspect_ratio`,
             `num_images` or `n`, `seed`, `image_urls`, `negative_prompt`, `output_format`.
@@ -203,7 +205,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         """
         with call_context() as call, self._sync_client() as client:
             arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-            with map_api_errors(call, model=self.model):
+            with map_api_errors(call, model=self.model, hint=_ENDPOINT.model_hint):
                 body = checked_body(request(client, _ENDPOINT, arguments), "an image")
                 entries = find_images(body)
                 result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
@@ -259,7 +261,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
                 arguments, image_format = self._prepare_api_call(
                     prompt, size, quality, response_format, generation_kwargs
                 )
-                with map_api_errors(call, model=self.model):
+                with map_api_errors(call, model=self.model, hint=_ENDPOINT.model_hint):
                     body = checked_body(await request(client, _ENDPOINT, arguments), "an image")
                     entries = find_images(body)
                     result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
@@ -287,7 +289,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             {**(generation_kwargs or {}), **{name: value for name, value in run.items() if value is not None}},
             headers=self.extra_headers,
         )
-        options, body = split_parameters(parameters, reserved=_RESERVED)
+        options, body = split_parameters(parameters, reserved=_RESERVED, endpoint="images")
         body = {name: value for name, value in body.items() if value is not None}
         _check_format(body.get("response_format"))
         return (

@@ -7,7 +7,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -16,6 +16,9 @@ from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
 from haystack.tools.tool import Tool
 from openai import pydantic_function_tool
 from pydantic import BaseModel
+
+AnyTools = ToolsType | list[dict[str, Any]] | Sequence[Tool | Toolset | dict[str, Any]]
+"""Tools, toolsets, and definitions of tools as the API takes them."""
 
 
 def normalize_messages(messages: list[ChatMessage] | str) -> list[ChatMessage]:
@@ -39,16 +42,46 @@ def normalize_messages(messages: list[ChatMessage] | str) -> list[ChatMessage]:
     return messages
 
 
-def flatten_tools(tools: ToolsType | None) -> list[Tool]:
+def haystack_tools(tools: Any) -> Any:
     """
-    Take tools and toolsets for a list of tools.
+    Leave out the definitions of tools that Haystack's own components do not take.
 
     :param tools: The tools, as a component takes them.
-    :returns: The tools.
+    :returns: The Tool and Toolset objects.
+    """
+    return [tool for tool in tools if not isinstance(tool, dict)] if isinstance(tools, list) else tools
+
+
+def choose_tools(init: Any, run: Any) -> Any:
+    """
+    Choose the tools of a run.
+
+    An Agent passes its own tools, and can pass no definitions: hosted tools of init are not replaced by others.
+
+    :param init: The tools of init.
+    :param run: The tools of the run.
+    :returns: Those of the run if there are any, with the hosted ones of init if there are only objects among them.
+    """
+    if run is None:
+        return init
+    tools = run if isinstance(run, list) else [run]
+    if not tools or not isinstance(init, list) or any(isinstance(tool, dict) for tool in tools):
+        return run
+    return [*(tool for tool in init if isinstance(tool, dict) and tool.get("type", "function") != "function"), *tools]
+
+
+def flatten_tools(tools: Any) -> list[Tool | dict[str, Any]]:
+    """
+    Take tools, toolsets and definitions of tools for a list of tools.
+
+    :param tools: The tools, as a component takes them.
+    :returns: The tools, and the definitions as they are.
     :raises ValueError: If two have the same name.
     """
-    flattened = flatten_tools_or_toolsets(tools)
-    Toolset(flattened)  # refuses duplicate names
+    flattened: list[Tool | dict[str, Any]] = []
+    for item in tools if isinstance(tools, list) else [] if tools is None else [tools]:
+        flattened += [item] if isinstance(item, dict) else flatten_tools_or_toolsets([item])
+    Toolset([tool for tool in flattened if isinstance(tool, Tool)])  # refuses duplicate names
     return flattened
 
 

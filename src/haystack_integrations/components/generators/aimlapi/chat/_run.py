@@ -176,7 +176,7 @@ def complete(
     with call_context() as call, component._sync_client() as client:
         component._tool_warm_up.get().warm_up(parameters["tools"])
         arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
-        with map_api_errors(call, model=component.model):
+        with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
             answer = request(client, component._endpoint, arguments)
             call.keep(answer)
             if callback is None:
@@ -211,7 +211,7 @@ async def complete_async(
         async with component._async_client() as client:
             await component._tool_warm_up.get().warm_up_async(parameters["tools"])
             arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
-            with map_api_errors(call, model=component.model):
+            with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
                 answer = await request(client, component._endpoint, arguments)
                 call.keep(answer)
                 if callback is None:

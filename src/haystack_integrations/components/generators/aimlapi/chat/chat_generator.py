@@ -8,29 +8,36 @@ from typing import Any, ClassVar
 from haystack import component, default_from_dict
 from haystack.components.generators.chat import OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
-from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
 from haystack.utils import Secret, serialize_callable
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 
+from haystack_integrations.common.aimlapi.call import current_call
 from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.models import CHAT_MODELS, DEFAULT_CHAT_MODEL
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+from haystack_integrations.common.aimlapi.serialization import (
+    component_to_dict,
+    deserialize_component_data,
+    deserialize_tools,
+    serialize_tools,
+)
 
-from ._completions.accumulator import CompletionAccumulator
-from ._completions.reply import decode_completion
+from ._completions.answer_tool import accumulate_answer, decode_answer
+from ._completions.hosted_tools import HostedToolRounds
 from ._completions.request import build_arguments, convert_tools
-from ._inputs import json_schema_format
+from ._completions.structured_output import with_structured_output
+from ._inputs import AnyTools, choose_tools, haystack_tools, json_schema_format
 from ._run import ChatComponent, ChatEndpoint, complete, complete_async
 
 _ENDPOINT = ChatEndpoint(
+    name="chat",
     path="/chat/completions",
     resource=lambda client: client.chat.completions,
     declared=CompletionCreateParamsNonStreaming.__annotations__,
     answer="a completion",
-    decode=decode_completion,
-    accumulator=CompletionAccumulator,
+    decode=decode_answer,
+    accumulator=accumulate_answer,
 )
 
 
@@ -76,7 +83,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         streaming_callback: StreamingCallbackT | None = None,
         api_base_url: str | None = BASE_URL,
         generation_kwargs: dict[str, Any] | None = None,
-        tools: ToolsType | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool = False,
         timeout: float | None = None,
         extra_headers: Mapping[str, str | Secret] | None = None,
@@ -93,20 +100,25 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         :param streaming_callback:
             A function that is called with each `StreamingChunk` as it arrives. If set, replies are streamed.
         :param api_base_url:
-            The base URL of the API. `None` means AIMLAPI's own.
+            The base URL of the API. If it is left at its default, or `None`, the environment variable
+            `AIMLAPI_API_BASE` counts, if it is set.
         :param generation_kwargs:
             Parameters of the model, sent as fields of the request body, whether OpenAI knows them or not. Among them:
             - `max_tokens`: The most tokens to generate. Some older models stop at 512 if it is left out.
             - `temperature`, `top_p`, `top_k`, `min_p`: How tokens are sampled.
             - `reasoning_effort`, `reasoning`, `thinking`, `enable_thinking`: How much a model thinks, by vendor.
             - `tool_choice`, `parallel_tool_calls`: Whether and how tools are called.
-            - `response_format`: A Pydantic class, a JSON schema as the API takes it, or `{"type": "json_object"}`.
+            - `response_format`: A Pydantic class, a JSON schema as the API takes it, or `{"type": "json_object"}`. A
+                model that does not take it is given a tool to answer with, or an instruction. In `extra_body` it is
+                sent as it is.
             - `n`: The number of replies. Not with streaming.
             - `stream_options`: `{"include_usage": True}` if left out; `None` sends none.
 
             `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds) are options of the request.
         :param tools:
-            A list of Tool and/or Toolset objects, or a single Toolset, that the model may call.
+            A list of Tool and Toolset objects, or a single Toolset, that the model may call. In the list there can be
+            definitions of tools as the API takes them, such as
+            `{"type": "builtin_function", "function": {"name": "$web_search"}}` of Kimi.
         :param tools_strict:
             Whether tool calls must follow the schema of the tool strictly. All properties become required.
         :param timeout:
@@ -132,13 +144,14 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             streaming_callback=streaming_callback,
             api_base_url=api_base_url,
             generation_kwargs=generation_kwargs,
-            tools=tools,
+            tools=haystack_tools(tools),
             tools_strict=tools_strict,
             timeout=timeout,
             max_retries=max_retries,
             extra_headers=extra_headers,
             http_client_kwargs=http_client_kwargs,
         )
+        self.tools: Any = tools
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -157,7 +170,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             self,
             streaming_callback=serialize_callable(self.streaming_callback) if self.streaming_callback else None,
             generation_kwargs=generation_kwargs,
-            tools=serialize_tools_or_toolset(self.tools),
+            tools=serialize_tools(self.tools),
             **tools_strict,
         )
 
@@ -172,7 +185,9 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             The deserialized component instance.
         """
         data = deserialize_component_data(data)
-        deserialize_tools_or_toolset_inplace(data.get("init_parameters", {}), key="tools")
+        init_parameters = data.get("init_parameters", {})
+        if "tools" in init_parameters:
+            init_parameters["tools"] = deserialize_tools(init_parameters["tools"])
         return default_from_dict(cls, data)
 
     @component.output_types(replies=list[ChatMessage])
@@ -182,21 +197,25 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         streaming_callback: StreamingCallbackT | None = None,
         generation_kwargs: dict[str, Any] | None = None,
         *,
-        tools: ToolsType | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, list[ChatMessage]]:
         """
         Completes the chat.
 
         :param messages:
-            The conversation, or the text of a single user message. Nothing is sent for an empty list.
+            The conversation, or the text of a single user message. Nothing is sent for an empty list. `cache_control`
+            in the `meta` of a message caches the prompt up to there. A FileContent can be a document, audio or video.
+            Without data, audio, video and images are sent by their address: `FileContent.extra["url"]`,
+            `ImageContent.meta["url"]`.
         :param streaming_callback:
             A function that is called with each `StreamingChunk` as it arrives. If set, it replaces that of init.
         :param generation_kwargs:
             Parameters of the model. They override those of init per key; `extra_body` and `extra_headers` are merged
             one level deeper. See `__init__`.
         :param tools:
-            The tools that the model may call. If set, they replace those of init; an empty list means none.
+            The tools that the model may call. If set, they replace those of init; an empty list means none. Hosted
+            tools of init stay beside Tool and Toolset objects, as an Agent passes them.
         :param tools_strict:
             Whether tool calls must follow the schema of the tool strictly. If set, it overrides that of init.
 
@@ -211,14 +230,19 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         :raises openai.APIError:
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
-        return complete(
-            self,
-            messages,
-            streaming_callback,
-            generation_kwargs=generation_kwargs,
-            tools=tools,
-            tools_strict=tools_strict,
-        )
+        rounds = HostedToolRounds(messages)
+        while rounds.result is None:
+            rounds.add(
+                complete(
+                    self,
+                    rounds.messages,
+                    streaming_callback,
+                    generation_kwargs=generation_kwargs,
+                    tools=tools,
+                    tools_strict=tools_strict,
+                )
+            )
+        return rounds.result
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -227,14 +251,17 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         streaming_callback: StreamingCallbackT | None = None,
         generation_kwargs: dict[str, Any] | None = None,
         *,
-        tools: ToolsType | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, list[ChatMessage]]:
         """
         Completes the chat asynchronously. Parameters, results and errors are those of `run`.
 
         :param messages:
-            The conversation, or the text of a single user message. Nothing is sent for an empty list.
+            The conversation, or the text of a single user message. Nothing is sent for an empty list. `cache_control`
+            in the `meta` of a message caches the prompt up to there. A FileContent can be a document, audio or video.
+            Without data, audio, video and images are sent by their address: `FileContent.extra["url"]`,
+            `ImageContent.meta["url"]`.
         :param streaming_callback:
             A function that is called, and awaited if need be, with each `StreamingChunk` as it arrives. A synchronous
             one blocks the event loop while it runs.
@@ -242,7 +269,8 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             Parameters of the model. They override those of init per key; `extra_body` and `extra_headers` are merged
             one level deeper. See `__init__`.
         :param tools:
-            The tools that the model may call. If set, they replace those of init; an empty list means none.
+            The tools that the model may call. If set, they replace those of init; an empty list means none. Hosted
+            tools of init stay beside Tool and Toolset objects, as an Agent passes them.
         :param tools_strict:
             Whether tool calls must follow the schema of the tool strictly. If set, it overrides that of init.
 
@@ -257,14 +285,19 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         :raises openai.APIError:
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
-        return await complete_async(
-            self,
-            messages,
-            streaming_callback,
-            generation_kwargs=generation_kwargs,
-            tools=tools,
-            tools_strict=tools_strict,
-        )
+        rounds = HostedToolRounds(messages)
+        while rounds.result is None:
+            rounds.add(
+                await complete_async(
+                    self,
+                    rounds.messages,
+                    streaming_callback,
+                    generation_kwargs=generation_kwargs,
+                    tools=tools,
+                    tools_strict=tools_strict,
+                )
+            )
+        return rounds.result
 
     def _prepare_api_call(
         self,
@@ -272,18 +305,21 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
         messages: list[ChatMessage],
         streaming_callback: StreamingCallbackT | None = None,
         generation_kwargs: dict[str, Any] | None = None,
-        tools: ToolsType | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, Any]:
         arguments = build_arguments(
             model=self.model,
             messages=messages,
             tools=convert_tools(
-                self.tools if tools is None else tools,
+                choose_tools(self.tools, tools),
                 strict=self.tools_strict if tools_strict is None else tools_strict,
             ),
             parameters=merge_parameters(self.generation_kwargs, generation_kwargs, headers=self.extra_headers),
             stream=streaming_callback is not None,
         )
+        arguments, expected = with_structured_output(arguments)
+        if call := current_call():
+            call.answer_tool = expected
         # The parent's contract, which the tests of 3.0.0 hold it to.
         return {**arguments, "openai_endpoint": "create"}

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from haystack import component, default_from_dict
 from haystack.components.generators.chat import OpenAIResponsesChatGenerator
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
-from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
 from haystack.utils import Secret, serialize_callable
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 
@@ -16,12 +15,17 @@ from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.models import DEFAULT_RESPONSES_MODEL, RESPONSES_MODELS
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+from haystack_integrations.common.aimlapi.serialization import (
+    component_to_dict,
+    deserialize_component_data,
+    deserialize_tools,
+    serialize_tools,
+)
 
+from ._inputs import AnyTools, choose_tools, haystack_tools
 from ._responses.accumulator import ResponseAccumulator
 from ._responses.reply import decode_response
 from ._responses.request import (
-    are_hosted,
     ask_for_reasoning,
     build_arguments,
     check_parameters,
@@ -32,6 +36,7 @@ from ._responses.request import (
 from ._run import ChatComponent, ChatEndpoint, complete, complete_async
 
 _ENDPOINT = ChatEndpoint(
+    name="responses",
     path="/responses",
     resource=lambda client: client.responses,
     declared=ResponseCreateParamsNonStreaming.__annotations__,
@@ -83,7 +88,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         streaming_callback: StreamingCallbackT | None = None,
         api_base_url: str | None = BASE_URL,
         generation_kwargs: dict[str, Any] | None = None,
-        tools: ToolsType | list[dict[str, Any]] | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool = False,
         timeout: float | None = None,
         extra_headers: Mapping[str, str | Secret] | None = None,
@@ -100,12 +105,13 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         :param streaming_callback:
             A function that is called with each `StreamingChunk` as it arrives. If set, replies are streamed.
         :param api_base_url:
-            The base URL of the API. `None` means AIMLAPI's own.
+            The base URL of the API. If it is left at its default, or `None`, the environment variable
+            `AIMLAPI_API_BASE` counts, if it is set.
         :param generation_kwargs:
             Parameters of the model, sent as fields of the request body. Among them:
             - `max_output_tokens`: The most tokens to generate, reasoning included.
             - `reasoning`: Such as `{"effort": "low", "summary": "auto"}`. `reasoning_effort` and `reasoning_summary`
-                set its entries.
+                set its entries, as `reasoning_mode` does and `verbosity` in `text`: AIMLAPI documents neither.
             - `text_format`: A Pydantic class that the reply follows. `text` takes a JSON schema as the API does.
             - `instructions`, `temperature`, `top_p`, `tool_choice`, `parallel_tool_calls`, `truncation`.
             - `include`: What else to return. With tools, models that take their reasoning back are asked for
@@ -115,8 +121,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds) are options of the request.
             A parameter that the endpoint is known to drop is refused; in `extra_body` anything can be sent.
         :param tools:
-            A list of Tool and/or Toolset objects, or a single Toolset, that the model may call; or a list of
-            definitions of hosted tools as the API takes them, such as `[{"type": "web_search_preview"}]`.
+            A list of Tool and Toolset objects, or a single Toolset, that the model may call. In the list there can be
+            definitions of tools as the API takes them, such as `{"type": "web_search_preview"}`.
         :param tools_strict:
             Whether tool calls must follow the schema of the tool strictly. All properties become required.
         :param timeout:
@@ -142,13 +148,14 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             streaming_callback=streaming_callback,
             api_base_url=api_base_url,
             generation_kwargs=generation_kwargs,
-            tools=tools,
+            tools=haystack_tools(tools),
             tools_strict=tools_strict,
             timeout=timeout,
             max_retries=max_retries,
             extra_headers=extra_headers,
             http_client_kwargs=http_client_kwargs,
         )
+        self.tools: Any = tools
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -157,12 +164,11 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         :returns:
             The serialized component as a dictionary.
         """
-        tools: Any = self.tools
         return component_to_dict(
             self,
             streaming_callback=serialize_callable(self.streaming_callback) if self.streaming_callback else None,
             generation_kwargs=with_text_format(self.generation_kwargs),
-            tools=tools if are_hosted(tools) else serialize_tools_or_toolset(tools),
+            tools=serialize_tools(self.tools),
             tools_strict=self.tools_strict,
         )
 
@@ -178,10 +184,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         """
         data = deserialize_component_data(data)
         init_parameters = data.get("init_parameters", {})
-        tools = init_parameters.get("tools")
-        # A hosted tool has a type as well, but no data.
-        if tools and not (isinstance(tools, list) and "data" not in tools[0]):
-            deserialize_tools_or_toolset_inplace(init_parameters, key="tools")
+        if "tools" in init_parameters:
+            init_parameters["tools"] = deserialize_tools(init_parameters["tools"])
         return default_from_dict(cls, data)
 
     @component.output_types(replies=list[ChatMessage])
@@ -191,7 +195,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         *,
         streaming_callback: StreamingCallbackT | None = None,
         generation_kwargs: dict[str, Any] | None = None,
-        tools: ToolsType | list[dict[str, Any]] | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, list[ChatMessage]]:
         """
@@ -205,7 +209,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             Parameters of the model. They override those of init per key; `extra_body` and `extra_headers` are merged
             one level deeper. See `__init__`.
         :param tools:
-            The tools that the model may call. If set, they replace those of init; an empty list means none.
+            The tools that the model may call. If set, they replace those of init; an empty list means none. Hosted
+            tools of init stay beside Tool and Toolset objects, as an Agent passes them.
         :param tools_strict:
             Whether tool calls must follow the schema of the tool strictly. If set, it overrides that of init.
 
@@ -236,7 +241,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         *,
         streaming_callback: StreamingCallbackT | None = None,
         generation_kwargs: dict[str, Any] | None = None,
-        tools: ToolsType | list[dict[str, Any]] | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, list[ChatMessage]]:
         """
@@ -251,7 +256,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             Parameters of the model. They override those of init per key; `extra_body` and `extra_headers` are merged
             one level deeper. See `__init__`.
         :param tools:
-            The tools that the model may call. If set, they replace those of init; an empty list means none.
+            The tools that the model may call. If set, they replace those of init; an empty list means none. Hosted
+            tools of init stay beside Tool and Toolset objects, as an Agent passes them.
         :param tools_strict:
             Whether tool calls must follow the schema of the tool strictly. If set, it overrides that of init.
 
@@ -281,13 +287,13 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         messages: list[ChatMessage],
         streaming_callback: StreamingCallbackT | None = None,
         generation_kwargs: dict[str, Any] | None = None,
-        tools: ToolsType | list[dict[str, Any]] | None = None,
+        tools: AnyTools | None = None,
         tools_strict: bool | None = None,
     ) -> dict[str, Any]:
         parameters = merge_parameters(self.generation_kwargs, generation_kwargs, headers=self.extra_headers)
         check_parameters(parameters)
         sent_tools = convert_tools(
-            self.tools if tools is None else tools,
+            choose_tools(self.tools, tools),
             strict=self.tools_strict if tools_strict is None else tools_strict,
         )
         parameters = ask_for_reasoning(parameters, model=self.model, tools=sent_tools)

@@ -19,8 +19,8 @@ from haystack.dataclasses import (
     ToolCallResult,
 )
 
-from haystack_integrations.common.aimlapi.body import drop_empty
-from haystack_integrations.common.aimlapi.parameters import split_parameters
+from haystack_integrations.common.aimlapi.body import has_value
+from haystack_integrations.common.aimlapi.parameters import split_parameters, warn_once
 from haystack_integrations.components.generators.aimlapi.chat._inputs import (
     flatten_tools,
     json_schema_format,
@@ -31,7 +31,7 @@ RESERVED = {
     "input": "the `messages` of `run`",
     "messages": "the `messages` of `run`",
     "model": "the init parameter `model`",
-    "tools": "the `tools` of init or `run`",
+    "tools": "the `tools` of init or `run`, which take dictionaries",
 }
 # What chat completions or OpenAI's own Responses API take, and this endpoint drops silently (its OpenAPI files declare
 # none of them) or answers in a way that a component cannot wait for.
@@ -46,12 +46,19 @@ UNSUPPORTED = {
             *("audio", "frequency_penalty", "logit_bias", "logprobs", "min_p", "modalities", "n", "prediction"),
             *("presence_penalty", "seed", "stop", "stream_options", "top_k", "top_logprobs", "web_search_options"),
             *("context_management", "conversation", "max_tool_calls", "metadata", "moderation", "prompt_cache_key"),
-            *("prompt_cache_retention", "reasoning_mode", "safety_identifier", "service_tier", "user", "verbosity"),
+            *("prompt_cache_retention", "safety_identifier", "service_tier", "user"),
         ),
         "",
     ),
 }
-_REASONING_ENTRIES = {"reasoning_effort": "effort", "reasoning_summary": "summary"}
+# The parameters that the parent class has for entries of others.
+_ENTRIES = {
+    "reasoning_effort": ("reasoning", "effort"),
+    "reasoning_summary": ("reasoning", "summary"),
+    "reasoning_mode": ("reasoning", "mode"),
+    "verbosity": ("text", "verbosity"),
+}
+_UNDOCUMENTED = ("reasoning_mode", "verbosity")
 _ENCRYPTED = "include_reasoning_encrypted_content"
 # Models that are documented to take their reasoning back. Without `store`, they need it encrypted.
 _TAKES_REASONING = re.compile(r"(^|/)(gpt-5(?!.*-(pro|chat))|o[134](-|$)|grok-4)")
@@ -79,7 +86,7 @@ def build_arguments(
     :returns: The arguments. Nothing that was passed in is changed.
     :raises ValueError: If a parameter has another place, a header is not accepted or a message cannot be sent.
     """
-    options, body = split_parameters(parameters, reserved=RESERVED)
+    options, body = split_parameters(parameters, reserved=RESERVED, endpoint="responses")
     body = {name: value for name, value in body.items() if value is not None}
     return {
         "model": model,
@@ -133,29 +140,40 @@ def with_text_format(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def unflatten(parameters: dict[str, Any]) -> dict[str, Any]:
     """
-    Put the parameters that the parent class has for entries of `reasoning` and `include` there.
+    Put the parameters that the parent class has for entries of `reasoning`, `text` and `include` there.
     """
-    unflattened = {name: value for name, value in parameters.items() if name not in (*_REASONING_ENTRIES, _ENCRYPTED)}
-    if entries := drop_empty({entry: parameters.get(name) for name, entry in _REASONING_ENTRIES.items()}):
-        unflattened["reasoning"] = {**(parameters.get("reasoning") or {}), **entries}
+    unflattened = {name: value for name, value in parameters.items() if name not in (*_ENTRIES, _ENCRYPTED)}
+    for name, (field, entry) in _ENTRIES.items():
+        if has_value(value := parameters.get(name)):
+            unflattened[field] = {**(unflattened.get(field) or {}), entry: value}
+            if name in _UNDOCUMENTED:
+                warn_once(
+                    f"`{name}` is sent as `{field}.{entry}`, which AIMLAPI's docs do not name: it may be dropped."
+                )
     include = parameters.get("include") or []
     if parameters.get(_ENCRYPTED) and "reasoning.encrypted_content" not in include:
         unflattened["include"] = [*include, "reasoning.encrypted_content"]
     return unflattened
 
 
-def are_hosted(tools: Any) -> bool:
-    return isinstance(tools, list) and bool(tools) and all(isinstance(tool, dict) for tool in tools)
-
-
 def convert_tools(tools: Any, *, strict: bool) -> list[dict[str, Any]]:
-    if are_hosted(tools):
-        return list(tools)
+    """
+    Convert the tools that the model may call.
+
+    :param tools: The tools, as a component takes them.
+    :param strict: Whether tool calls must follow their schema strictly.
+    :returns: The tools as the API takes them. Dictionaries are sent as they are.
+    :raises ValueError: If two have the same name.
+    """
     sent = []
     for tool in flatten_tools(tools):
+        if isinstance(tool, dict):
+            sent.append(tool)
+            continue
         function = {**tool.tool_spec}
-        if strict:
-            function["parameters"] = strict_schema(function["parameters"])
+        parameters = function["parameters"]
+        # Not strict, it is as the parent class sends it.
+        function["parameters"] = strict_schema(parameters) if strict else {**parameters, "additionalProperties": False}
         # The endpoint does not do without `strict`.
         sent.append({"type": "function", **function, "strict": strict})
     return sent
