@@ -17,6 +17,8 @@ import httpx
 import pytest
 import respx
 
+from tests.support.multipart import sent_body
+
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 RESPONSE_HEADERS = ("content-type", "retry-after", "x-inference-id", "x-client-request-id")
 COST_HEADERS = "x-aimlapi-"
@@ -62,7 +64,7 @@ class Recording:
             "method": request.method,
             "path": request.url.path,
             "headers": {name: request.headers.get(name) for name in expected.get("headers", {})},
-            "body": json.loads(request.content),
+            "body": sent_body(request),
         }
         if self.recording:
             response = send(request)

@@ -40,7 +40,7 @@ def _holds_httpx_objects(value: Any) -> bool:
     return any(base.__module__.partition(".")[0] == "httpx" for base in type(value).__mro__)
 
 
-def _http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+def http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
     """
     Lay the user's settings over the SDK's defaults.
 
@@ -172,7 +172,7 @@ class ClientOwner:
     def _sync_client(self) -> OpenAI:
         with self._lock:
             if self.client is None or self.client.is_closed():
-                legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+                legacy, settings = http_client_settings(self.http_client_kwargs or {})
                 self.client = OpenAI(
                     http_client=LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings),
                     **self._client_kwargs(),
@@ -216,7 +216,7 @@ class ClientOwner:
         An event loop closes its generators when it shuts down, and those that nobody holds any more: the only public
         way to have the connections closed while their loop still runs.
         """
-        legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+        legacy, settings = http_client_settings(self.http_client_kwargs or {})
         if not legacy:
             settings = _with_connection_stack(settings, self.http_client_kwargs or {})
         client_kwargs = self._client_kwargs()
