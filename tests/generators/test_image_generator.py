@@ -4,6 +4,7 @@
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,8 @@ import pytest
 from haystack import Pipeline
 from haystack.components.builders import PromptBuilder
 from haystack.utils import Secret
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIImageGenerator
 from haystack_integrations.components.generators.aimlapi._images.downloads import Downloads
@@ -32,6 +35,22 @@ CDN = "https://cdn.example.com/"
 PROMPT = "A black cat on a red sofa."
 FROM_IMAGES = recordings("image_from_*")
 RECORDINGS = [name for name in recordings("image_*") if name not in (*FROM_IMAGES, "image_moderation")]
+FIELDS = (
+    *(
+        "data",
+        "images",
+        "url",
+        "b64_json",
+        "image_url",
+        "mime_type",
+        "content_type",
+        "revised_prompt",
+        "prompt",
+        "meta",
+    ),
+    *("usage", "has_nsfw_concepts", "content_violation", "respect_moderation", "description", "reason", "model"),
+    *("meta", "cost", "error", "message", "statusCode", "base_resp"),
+)
 LINKED = {"data": [{"url": f"{CDN}1.png"}]}
 pytestmark = pytest.mark.usefixtures("names")
 
@@ -666,6 +685,35 @@ async def test_a_reply_without_an_image_is_an_error(mode: Mode, body: Any, told:
     assert ("rephrase" in str(raised.value)) == ("Moderation" in told)
     assert raised.value.body == body
     assert api.downloads == []
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.sampled_from([BASE64, f"data:image/png;base64,{BASE64}", f"{CDN}1.png", "https://[", "data:,", "base64,"]),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | st.text(), values),
+    max_leaves=9,
+)
+
+
+@given(
+    body=st.dictionaries(st.sampled_from(FIELDS), VALUES) | VALUES, image_format=st.sampled_from(["b64_json", "url"])
+)
+@example(body={"data": [{"b64_json": BASE64, "mime_type": {}, "revised_prompt": []}]}, image_format="url")
+@example(body={"data": [{"b64_json": BASE64, "url": "https://["}, {"url": f"{CDN}1.png"}]}, image_format="b64_json")
+def test_any_reply_is_images_or_an_error(body: Any, image_format: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", Names().getaddrinfo)
+        try:
+            result = image_generator(Api(body)).run(PROMPT, response_format=image_format)
+        except openai.APIError as error:
+            assert "model openai/gpt-image-2" in str(error)
+        else:
+            assert result["images"]
+            assert {type(image) for image in result["images"]} == {type(result["revised_prompt"])} == {str}
+            assert len(result["images"]) == len(result["meta"]["images"])
 
 
 @plain_only
