@@ -35,6 +35,7 @@ TYPES = {
     "/v1/chat/completions": "openai/chat-completions",
     "/v1/responses": "openai/responses",
     "/v1/images/generations": "openai/image-generations",
+    "/v1/images/edits": "openai/image-generations",
 }
 COST = {"credits_used": 0, "usd_spent": 0.0}
 

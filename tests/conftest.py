@@ -5,6 +5,7 @@
 import gc
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 import pytest
 import respx
 
+from tests.support.names import Names
 from tests.support.recordings import RECORDINGS, Recording
 
 LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
@@ -55,6 +57,14 @@ def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for half a second before a call is tried again."""
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """No name is asked for on the network."""
+    names = Names()
+    monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
+    return names
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import httpx2
 import pytest
 import trustme
@@ -23,17 +24,19 @@ from haystack_integrations.common.aimlapi.addresses import is_public, shown
 from haystack_integrations.common.aimlapi.download import (
     MAX_BYTES,
     DownloadError,
+    DownloadOptions,
     download_image,
     download_image_async,
 )
 from haystack_integrations.common.aimlapi.image_types import image_type
+from tests.support.names import PUBLIC, Names
 
 API = "https://api.aimlapi.com/v1"
 LOCAL_API = "http://127.0.0.1:8000/v1"
 URL = "https://cdn.example.com/1.png"
-PUBLIC = "93.184.216.34"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 IMAGE = (PNG, "image/png")
+OPTIONS = DownloadOptions(api_url=API, timeout=5)
 BOMB = gzip.compress(PNG + bytes(MAX_BYTES), 1)
 
 both_ways = pytest.mark.parametrize("mode", ["download_image", "download_image_async"])
@@ -48,37 +51,6 @@ ADDRESSES = st.builds(
     st.text(max_size=9).map("/{}".format) | st.just("/1.png?a#b"),
 )
 TEXTS = st.text(st.characters()) | ADDRESSES
-
-
-class Names:
-    """What names resolve to: one list of addresses for each look-up, the last of them for all that follow."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, list[list[str]]] = {}
-        self.asked: list[str] = []
-        self.set("cdn.example.com", PUBLIC)
-        self.set("api.aimlapi.com", PUBLIC)
-        self.set("localhost", "127.0.0.1", "::1")
-        self._system = socket.getaddrinfo
-
-    def set(self, name: str, *addresses: str) -> None:
-        self.answers[name] = [[*addresses]]
-
-    def getaddrinfo(self, host: str, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        host.encode("idna")  # as the system's does
-        if host not in self.answers:
-            return self._system(host, port, *args, **{**kwargs, "flags": socket.AI_NUMERICHOST})
-        self.asked.append(host)
-        answers = self.answers[host]
-        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    names = Names()
-    monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
-    return names
 
 
 class Wire(httpx2.MockTransport):
@@ -206,15 +178,26 @@ def redirect(location: str | None = None, status: int = 302, **response: Any) ->
 
 
 async def download(
-    mode: str, url: str = URL, *, wire: Any = None, api_url: str = API, timeout: float = 5, **settings: Any
+    mode: str,
+    url: str = URL,
+    *,
+    wire: Any = None,
+    api_url: str = API,
+    timeout: float = 5,
+    family: Any = httpx2,
+    declared_type: str | None = None,
+    **settings: Any,
 ) -> tuple[bytes, str]:
-    options = {name: settings.pop(name) for name in ("verify", "proxy", "headers", "cookies") if name in settings}
-    options |= {"transport": wire, "trust_env": False}
+    client_settings = {
+        name: settings.pop(name) for name in ("verify", "proxy", "headers", "cookies") if name in settings
+    }
+    client_settings |= {"transport": wire, "trust_env": False}
+    options = DownloadOptions(api_url=api_url, timeout=timeout, **settings)
     if mode == "download_image":
-        with httpx2.Client(**options) as client:
-            return download_image(client, url, api_url=api_url, timeout=timeout, **settings)
-    async with httpx2.AsyncClient(**options) as client:
-        return await download_image_async(client, url, api_url=api_url, timeout=timeout, **settings)
+        with family.Client(**client_settings) as client:
+            return download_image(client, url, options=options, declared_type=declared_type)
+    async with family.AsyncClient(**client_settings) as client:
+        return await download_image_async(client, url, options=options, declared_type=declared_type)
 
 
 async def refused(mode: str, url: str = URL, **settings: Any) -> str:
@@ -662,7 +645,7 @@ class TestBounds:
 
         with ours, theirs, httpx2.Client(transport=httpx2.MockTransport(connect)) as client:
             with pytest.raises(DownloadError, match="it timed out"):
-                download_image(client, URL, api_url=API, timeout=0.1)
+                download_image(client, URL, options=DownloadOptions(api_url=API, timeout=0.1))
         assert received == [b""]
 
     def test_no_pause_is_longer_than_is_left(self, monkeypatch: pytest.MonkeyPatch, names: Names) -> None:
@@ -670,7 +653,8 @@ class TestBounds:
         monkeypatch.setattr(time, "sleep", paused.append)
         wire = Wire(*[httpx2.Response(503) for _ in range(3)])
         with httpx2.Client(transport=wire) as client:
-            assert download_image(client, URL, api_url=API, timeout=1.5, max_retries=3) == IMAGE
+            options = DownloadOptions(api_url=API, timeout=1.5, max_retries=3)
+            assert download_image(client, URL, options=options) == IMAGE
         assert paused[:2] == [0.5, 1]
         assert paused[2] < 1.5
 
@@ -821,12 +805,12 @@ class TestFaults:
             client = httpx2.Client()
             client.close()
             with pytest.raises(DownloadError, match=r"RuntimeError: .*closed"):
-                download_image(client, URL, api_url=API, timeout=5)
+                download_image(client, URL, options=OPTIONS)
         else:
             async_client = httpx2.AsyncClient()
             await async_client.aclose()
             with pytest.raises(DownloadError, match=r"RuntimeError: .*closed"):
-                await download_image_async(async_client, URL, api_url=API, timeout=5)
+                await download_image_async(async_client, URL, options=OPTIONS)
 
     @both_ways
     @pytest.mark.parametrize("fault", [503, httpx2.ReadError("reset")])
@@ -895,14 +879,15 @@ class TestConnection:
         context.sni_callback = lambda _, name, __: asked.append(name)
         with Server([head() + PNG], tls=context) as server:
             urls = [server.url("one.example.com"), server.url("other.example.com")]
-            settings: dict[str, Any] = {"api_url": LOCAL_API, "timeout": 5}
+            options = DownloadOptions(api_url=LOCAL_API, timeout=5)
             verify = client_context(authority)
             if mode == "download_image":
                 with httpx2.Client(verify=verify, trust_env=False) as client:
-                    assert [download_image(client, url, **settings) for url in urls] == [IMAGE] * 2
+                    assert [download_image(client, url, options=options) for url in urls] == [IMAGE] * 2
             else:
                 async with httpx2.AsyncClient(verify=verify, trust_env=False) as async_client:
-                    assert [await download_image_async(async_client, url, **settings) for url in urls] == [IMAGE] * 2
+                    images = [await download_image_async(async_client, url, options=options) for url in urls]
+                assert images == [IMAGE] * 2
         assert asked == ["one.example.com", "other.example.com"]
         assert server.connections == 2
 
@@ -929,9 +914,81 @@ class TestConnection:
     async def test_an_abandoned_download_leaves_no_connection(self) -> None:
         with Server([head(length=99) + PNG, 60]) as server:
             async with httpx2.AsyncClient(trust_env=False) as client:
-                task = asyncio.create_task(download_image_async(client, server.url(), api_url=LOCAL_API, timeout=60))
+                options = DownloadOptions(api_url=LOCAL_API, timeout=60)
+                task = asyncio.create_task(download_image_async(client, server.url(), options=options))
                 while not server.requests:
                     await asyncio.sleep(0.01)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
+
+
+class TestOverHttpx:
+    """With a client of httpx, which is what objects of httpx among the user's settings need."""
+
+    @both_ways
+    async def test_a_user_s_transport(self, mode: str, names: Names) -> None:
+        requests: list[httpx.Request] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            requests.append(request)
+            if len(requests) < 2:
+                return httpx.Response(302, headers={"Location": "https://other.example.com/2.png"})
+            return httpx.Response(200, content=PNG)
+
+        names.set("other.example.com", "8.8.8.8")
+        assert await download(mode, wire=httpx.MockTransport(answer), family=httpx) == IMAGE
+        assert [(str(request.url), request.headers["Host"]) for request in requests] == [
+            (f"https://{PUBLIC}/1.png", "cdn.example.com"),
+            ("https://8.8.8.8/2.png", "other.example.com"),
+        ]
+
+    @both_ways
+    async def test_faults(self, mode: str, names: Names) -> None:
+        names.set("cdn.example.com", "8.8.8.8", PUBLIC)
+        asked: list[str] = []
+
+        def unreachable(request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.host)
+            msg = "told"
+            raise httpx.ConnectError(msg)
+
+        text = await refused(mode, wire=httpx.MockTransport(unreachable), family=httpx, max_retries=1)
+        assert text == "ConnectError: told"
+        assert asked == ["8.8.8.8", PUBLIC] * 2
+
+    @both_ways
+    async def test_one_deadline(self, mode: str) -> None:
+        with Server([head(), *dripping(PNG)]) as server:
+            text = await refused(mode, server.url(), timeout=0.2, api_url=LOCAL_API, family=httpx)
+            assert not server.answered
+        assert text == "it timed out, with 0.2 seconds (`timeout`) for the whole of it"
+
+    @both_ways
+    async def test_certificates_are_checked_against_the_name(
+        self, mode: str, authority: trustme.CA, names: Names
+    ) -> None:
+        names.set("one.example.com", "127.0.0.1")
+        names.set("other.example.com", "127.0.0.1")
+        settings = {"api_url": LOCAL_API, "verify": client_context(authority), "family": httpx}
+        with Server([head() + PNG], tls=server_context(authority, "one.example.com")) as server:
+            assert await download(mode, server.url("one.example.com"), **settings) == IMAGE
+            assert "CERTIFICATE_VERIFY_FAILED" in await refused(mode, server.url("other.example.com"), **settings)
+
+    @both_ways
+    @given(url=TEXTS)
+    @example(url="https://[2606:4700::1]:444/%20?a=b%2F&c#d")
+    def test_any_text_is_an_image_or_an_error(self, mode: str, url: str) -> None:
+        asked: list[str] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.host)
+            return httpx.Response(200, content=PNG)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socket, "getaddrinfo", Names().getaddrinfo)
+            try:
+                assert asyncio.run(download(mode, url, wire=httpx.MockTransport(answer), family=httpx)) == IMAGE
+            except DownloadError as error:
+                assert str(error).encode().decode().isprintable()
+        assert all(map(is_public, asked))

@@ -29,7 +29,7 @@ WRITTEN: dict[Any, tuple[str, dict[str, Any]]] = {
     ),
     AIMLAPIImageGenerator: (
         f"{PACKAGE}.image_generator.AIMLAPIImageGenerator",
-        {"model": "openai/gpt-image-2", "quality": None, "size": None, "response_format": None},
+        {"model": "openai/gpt-image-2", "quality": None, "size": None, "response_format": None, "images": None},
     ),
 }
 SETTINGS: dict[Any, dict[str, Any]] = {

@@ -3,7 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import base64
-from typing import Any
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import httpx
 import httpx2
@@ -12,17 +17,50 @@ import pytest
 from haystack import Pipeline
 from haystack.components.builders import PromptBuilder
 from haystack.utils import Secret
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIImageGenerator
+from haystack_integrations.components.generators.aimlapi._images.downloads import Downloads
 from tests.support.api import PNG, Api, image_generator
 from tests.support.modes import Mode, plain_only
-from tests.support.recordings import Recording, names
+from tests.support.names import PUBLIC, Names
+from tests.support.recordings import Recording
+from tests.support.recordings import names as recordings
 from tests.support.replies import PIXEL
 
 BASE64 = PIXEL
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 CDN = "https://cdn.example.com/"
 PROMPT = "A black cat on a red sofa."
-RECORDINGS = [name for name in names("image_*") if name != "image_moderation"]
+FROM_IMAGES = recordings("image_from_*")
+RECORDINGS = [name for name in recordings("image_*") if name not in (*FROM_IMAGES, "image_moderation")]
+FIELDS = (
+    *(
+        "data",
+        "images",
+        "url",
+        "b64_json",
+        "image_url",
+        "mime_type",
+        "content_type",
+        "revised_prompt",
+        "prompt",
+        "meta",
+    ),
+    *("usage", "has_nsfw_concepts", "content_violation", "respect_moderation", "description", "reason", "model"),
+    *("meta", "cost", "error", "message", "statusCode", "base_resp"),
+)
+LINKED = {"data": [{"url": f"{CDN}1.png"}]}
+pytestmark = pytest.mark.usefixtures("names")
+
+
+def encoded(image: bytes) -> str:
+    return base64.b64encode(image).decode()
+
+
+JPEG = encoded(b"\xff\xd8\xff\xe0" + bytes(8))
+WEBP = encoded(b"RIFF\x08\x00\x00\x00WEBPVP8 ")
 # What comes out of the recorded reply of each vendor: the model that made it, and the meta beside cost and ids.
 EXPECTED: dict[str, dict[str, Any]] = {
     "image_openai": {
@@ -119,23 +157,28 @@ def taken_apart(recorded: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
     return body.pop("model"), body.pop("prompt"), body
 
 
+def taken_from(api: Api) -> list[str]:
+    """The addresses that were downloaded from; the connection goes to one that the name was looked up for."""
+    return [str(request.url.copy_with(host=request.headers["host"])) for request in api.downloads]
+
+
 @plain_only
-@pytest.mark.parametrize("name", RECORDINGS)
-async def test_images_of_every_vendor_are_downloaded(name: str, mode: Mode) -> None:
+@pytest.mark.parametrize("name", [*RECORDINGS, *FROM_IMAGES])
+async def test_images_of_every_vendor_are_downloaded(name: str, mode: Mode, names: Names) -> None:
     recorded = Recording(name).exchanges[0]
-    model, prompt, parameters = taken_apart(recorded)
     answer = recorded["response"]["json"]
     entries = answer.get("data") or answer["images"]
     urls = [entry["url"] for entry in entries if entry["url"]]
-    pictures = [bytes([number]) * 9 for number in range(len(urls))]
+    for url in urls:
+        names.set(httpx2.URL(url).host, PUBLIC)
+    pictures = [SVG if url.endswith(".svg") else PNG + bytes([number]) for number, url in enumerate(urls)]
     api = Api(answer, downloads=pictures)
 
-    result = await mode.call(image_generator(api, model=model), prompt, generation_kwargs=parameters)
+    result = await mode.call(image_generator(api), PROMPT)
 
-    assert [str(request.url) for request in api.downloads] == urls
+    assert taken_from(api) == urls
     encoded = [base64.b64encode(picture).decode() for picture in pictures]
     assert result["images"] == (encoded or [entry["b64_json"] for entry in entries])
-    assert api.bodies == [recorded["request"]["body"]]
 
 
 @plain_only
@@ -143,27 +186,66 @@ async def test_images_of_every_vendor_are_downloaded(name: str, mode: Mode) -> N
     ("entry", "as_base64", "as_url"),
     [
         ({"b64_json": BASE64}, BASE64, f"data:image/png;base64,{BASE64}"),
-        ({"b64_json": "/9j/AA=="}, "/9j/AA==", "data:image/jpeg;base64,/9j/AA=="),
-        ({"b64_json": "AAAA"}, "AAAA", "data:image/png;base64,AAAA"),
-        ({"b64_json": "AAAA", "mime_type": "image/svg+xml"}, "AAAA", "data:image/svg+xml;base64,AAAA"),
-        ({"b64_json": "data:image/webp;base64,AAAA"}, "AAAA", "data:image/webp;base64,AAAA"),
-        ({"url": "data:image/webp;base64,AAAA"}, "AAAA", "data:image/webp;base64,AAAA"),
-        ({"b64_json": "AAAA", "url": f"{CDN}2.png"}, "AAAA", f"{CDN}2.png"),
+        ({"b64_json": JPEG}, JPEG, f"data:image/jpeg;base64,{JPEG}"),
+        ({"b64_json": WEBP}, WEBP, f"data:image/webp;base64,{WEBP}"),
+        ({"b64_json": WEBP, "mime_type": "image/png"}, WEBP, f"data:image/webp;base64,{WEBP}"),
+        ({"b64_json": f"{WEBP[:9]}\n{WEBP[9:]}\n"}, f"{WEBP[:9]}\n{WEBP[9:]}\n", None),
+        ({"b64_json": f"data:image/webp;base64,{WEBP}"}, WEBP, f"data:image/webp;base64,{WEBP}"),
+        ({"url": f"data:image/webp;base64,{WEBP}"}, WEBP, f"data:image/webp;base64,{WEBP}"),
+        (
+            {"b64_json": encoded(SVG), "mime_type": "image/svg+xml"},
+            encoded(SVG),
+            f"data:image/svg+xml;base64,{encoded(SVG)}",
+        ),
+        ({"b64_json": BASE64, "url": f"{CDN}2.png"}, BASE64, f"{CDN}2.png"),
         (f"{CDN}3.png", BASE64, f"{CDN}3.png"),
         ({"image_url": f"{CDN}4.png"}, BASE64, f"{CDN}4.png"),
         ({"image_url": {"url": f"{CDN}5.png"}}, BASE64, f"{CDN}5.png"),
-        ({"image_url": {"url": "data:image/webp;base64,AAAA"}}, "AAAA", "data:image/webp;base64,AAAA"),
+        ({"image_url": {"url": f"data:image/webp;base64,{WEBP}"}}, WEBP, f"data:image/webp;base64,{WEBP}"),
         ({"b64_json": 5, "url": f"{CDN}6.png"}, BASE64, f"{CDN}6.png"),
+        ({"url": f"{CDN}7.png?base64,AAAA"}, BASE64, f"{CDN}7.png?base64,AAAA"),
     ],
 )
-async def test_images_come_in_the_form_that_was_asked_for(mode: Mode, entry: Any, as_base64: str, as_url: str) -> None:
+async def test_images_come_in_the_form_that_was_asked_for(
+    mode: Mode, entry: Any, as_base64: str, as_url: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
     component = image_generator(Api({"data": [entry]}))
     results = [
         await mode.call(component, PROMPT, **asked)
         for asked in ({}, {"response_format": "b64_json"}, {"response_format": "url"})
     ]
+    as_url = as_url or f"data:image/webp;base64,{as_base64}"
     assert [result["images"] for result in results] == [[as_base64], [as_base64], [as_url]]
-    assert "base64" not in str(results[0]["meta"])
+    assert "base64" not in str(results[0]["meta"]).replace("?base64", "")
+    assert caplog.text == ""
+
+
+@plain_only
+@pytest.mark.parametrize(
+    ("entry", "as_url"),
+    [
+        ({"b64_json": "AAAA"}, "data:application/octet-stream;base64,AAAA"),
+        ({"b64_json": "AAAA", "mime_type": "image/jxl"}, "data:image/jxl;base64,AAAA"),
+        ({"b64_json": "AAAA", "mime_type": 5, "content_type": "image/jxl"}, "data:image/jxl;base64,AAAA"),
+        ({"b64_json": encoded(SVG)}, f"data:application/octet-stream;base64,{encoded(SVG)}"),
+        ({"b64_json": "no image, \ud800"}, "data:application/octet-stream;base64,no image, \ud800"),
+        ({"b64_json": "data:image/png;base64,AAAA"}, "data:image/png;base64,AAAA"),
+    ],
+)
+async def test_data_that_is_no_image_is_kept_with_a_warning(
+    mode: Mode, entry: Any, as_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    component = image_generator(Api({"data": [entry]}))
+    results = [await mode.call(component, PROMPT, response_format=asked) for asked in ("b64_json", "url")]
+    assert [result["images"] for result in results] == [[as_url.rpartition("base64,")[2]], [as_url]]
+    assert caplog.text.count("does not begin as an image does") == 2
+
+
+@plain_only
+@pytest.mark.parametrize("entry", [{"b64_json": "base64,"}, {"url": "data:image/png;base64,"}, {"url": "data:,x"}])
+async def test_data_that_is_nothing_is_an_error(mode: Mode, entry: Any) -> None:
+    with pytest.raises(openai.APIError, match="it is no address of an image"):
+        await mode.call(image_generator(Api({"data": [{"b64_json": BASE64}, entry]})), PROMPT)
 
 
 @plain_only
@@ -206,7 +288,7 @@ async def test_meta_holds_all_that_is_no_image(mode: Mode) -> None:
 async def test_one_image_of_any_shape_is_found(mode: Mode, body: dict[str, Any]) -> None:
     api = Api({**body, "meta": {"usage": {"usd_spent": 1}, "unheard_of": "x"}})
     result = await mode.call(image_generator(api), PROMPT)
-    assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png"]
+    assert taken_from(api) == [f"{CDN}1.png"]
     assert result == {
         "images": [BASE64],
         "revised_prompt": "",
@@ -223,14 +305,15 @@ async def test_one_image_of_any_shape_is_found(mode: Mode, body: dict[str, Any])
 async def test_a_url_alone_is_an_image(mode: Mode) -> None:
     api = Api({"data": f"{CDN}1.png", "meta": "x"})
     result = await mode.call(image_generator(api), PROMPT)
-    assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png"]
+    assert taken_from(api) == [f"{CDN}1.png"]
     assert result["images"] == [BASE64]
     assert result["meta"]["meta"] == "x"
 
 
 @plain_only
-async def test_the_same_prompt_is_no_revision(mode: Mode) -> None:
-    api = Api({"data": [{"b64_json": BASE64, "prompt": PROMPT}]})
+@pytest.mark.parametrize("prompt", [PROMPT, {"text": "A cat."}])
+async def test_the_same_prompt_is_no_revision_nor_is_what_is_no_text(mode: Mode, prompt: Any) -> None:
+    api = Api({"data": [{"b64_json": BASE64, "prompt": prompt}]})
     assert (await mode.call(image_generator(api), PROMPT))["revised_prompt"] == ""
 
 
@@ -309,6 +392,17 @@ async def test_parameters_are_fields_of_the_body_or_options(mode: Mode) -> None:
 
 
 @plain_only
+async def test_arguments_by_name_come_before_generation_kwargs(mode: Mode) -> None:
+    api = Api(LINKED)
+    component = image_generator(api, size="1x1", quality="hd", response_format="b64_json")
+    named = {"size": "auto", "quality": "low", "response_format": "url"}
+    others = {"size": "2x2", "quality": "high", "response_format": "b64_json"}
+    result = await mode.call(component, PROMPT, **named, generation_kwargs=others)
+    assert api.bodies == [{"model": "openai/gpt-image-2", "prompt": PROMPT, **named}]
+    assert result["images"] == [f"{CDN}1.png"]
+
+
+@plain_only
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
@@ -334,72 +428,219 @@ def test_a_response_format_that_is_none_is_refused() -> None:
 
 
 @plain_only
-async def test_no_secret_leaves_with_a_download(mode: Mode) -> None:
-    api = Api()
+async def test_nothing_that_is_for_the_api_leaves_with_a_download(mode: Mode) -> None:
+    api = Api(LINKED)
     secret = Secret.from_token("hidden")
-    component = image_generator(
-        api,
+    component = AIMLAPIImageGenerator(
         api_key=secret,
         extra_headers={"X-Gateway": secret},
         generation_kwargs={"extra_query": {"q": "hidden"}, "extra_headers": {"X-Other": secret}},
+        http_client_kwargs={
+            "transport": api,
+            "headers": {"X-Client": "hidden"},
+            "auth": ("hidden", "hidden"),
+            "params": {"q": "hidden"},
+            "cookies": {"q": "hidden"},
+        },
     )
-    await mode.call(component, PROMPT)
+    assert (await mode.call(component, PROMPT))["images"] == [BASE64]
     (request,) = api.downloads
+    assert "hidden" in str(api.requests[0].headers.raw)
     assert "hidden" not in f"{request.url} {request.headers.raw} {request.content.decode()}"
-    assert "authorization" not in request.headers
-    assert request.method == "GET"
-
-
-@plain_only
-async def test_timeouts_hold_for_downloads(mode: Mode) -> None:
-    api = Api()
-    await mode.call(image_generator(api, timeout=7), PROMPT)
-    await mode.call(image_generator(api, timeout=7), PROMPT, generation_kwargs={"timeout": 3})
-    assert [request.extensions["timeout"] for request in api.downloads] == [
-        dict.fromkeys(("connect", "read", "write", "pool"), seconds) for seconds in (7, 3)
-    ]
-
-
-@plain_only
-async def test_a_passing_fault_is_tried_again(mode: Mode) -> None:
-    api = Api(downloads=[httpx2.Response(503), httpx2.ConnectError("reset"), PNG])
-    assert (await mode.call(image_generator(api, max_retries=2), PROMPT))["images"] == [BASE64]
-    assert (len(api.requests), len(api.downloads)) == (1, 3)
+    assert sorted(request.headers) == ["accept", "accept-encoding", "connection", "host", "user-agent"]
+    assert (request.method, request.url.host) == ("GET", PUBLIC)
 
 
 @plain_only
 @pytest.mark.parametrize(
-    ("download", "told"),
+    ("settings", "run", "deadline", "connect"),
     [
-        ({"status_code": 404, "text": "Gone"}, "HTTP 404"),
-        (httpx2.ConnectError("reset"), "reset"),
-        (httpx2.ReadTimeout("slow"), "timed out"),
-        ({"html": "<html>"}, "no image, but 6 bytes of type 'text/html"),
-        ({"json": {}}, "no image, but 2 bytes of type 'application/json'"),
-        ({}, "no image, but 0 bytes of type ''"),
+        ({"timeout": 7}, {}, 7, 5),
+        ({"timeout": 7}, {"timeout": 3}, 3, 3),
+        ({"timeout": 7}, {"timeout": httpx2.Timeout(4, connect=1)}, 4, 4),
+        ({"timeout": 7}, {"timeout": httpx2.Timeout(None)}, 600, 5),
+        ({}, {}, 600, 5),
+        ({"http_client_kwargs": {"timeout": httpx2.Timeout(9, connect=2)}}, {}, 9, 2),
     ],
 )
-async def test_a_download_that_fails_says_where_the_image_is(mode: Mode, download: Any, told: str) -> None:
-    """The image is paid for: the text says where it is, and which call made it."""
-    answer = httpx2.Response(**{"status_code": 200, **download}) if isinstance(download, dict) else download
-    api = Api(downloads=[answer], x_inference_id="inf-1")
-    with pytest.raises(openai.APIError) as raised:
-        await mode.call(image_generator(api), PROMPT)
-    text = str(raised.value)
-    assert text.startswith(f"The image was made, but its download from {CDN}1.png failed: ")
-    assert told in text
-    assert "(model openai/gpt-image-2, inference id inf-1)" in text
-    assert "Look the model up" not in text
+async def test_timeouts_hold_for_downloads(
+    mode: Mode, settings: dict[str, Any], run: dict[str, Any], deadline: float, connect: float
+) -> None:
+    api = Api(LINKED)
+    http_client_kwargs = {"transport": api, **settings.get("http_client_kwargs", {})}
+    component = AIMLAPIImageGenerator(**{**settings, "http_client_kwargs": http_client_kwargs})
+    await mode.call(component, PROMPT, generation_kwargs=run)
+    (request,) = api.downloads
+    waits = request.extensions["timeout"]
+    assert waits.pop("connect") == pytest.approx(connect, abs=0.5)
+    assert waits == dict.fromkeys(("read", "write", "pool"), pytest.approx(deadline, abs=0.5))
 
 
 @plain_only
-async def test_a_download_follows_redirects_and_takes_any_binary(mode: Mode) -> None:
-    """A redirect to the same host is followed, and the type of the content does not matter if it is none of a text."""
-    redirect = httpx2.Response(302, headers={"location": f"{CDN}2.png"})
-    binary = httpx2.Response(200, headers={"content-type": "application/octet-stream"}, content=PNG)
-    api = Api(downloads=[redirect, binary])
+async def test_a_passing_fault_is_tried_again(mode: Mode) -> None:
+    api = Api(LINKED, downloads=[httpx2.Response(503), PNG])
+    assert (await mode.call(image_generator(api, max_retries=1), PROMPT))["images"] == [BASE64]
+    assert (len(api.requests), len(api.downloads)) == (1, 2)
+
+
+@plain_only
+@pytest.mark.parametrize(
+    ("url", "download", "told"),
+    [
+        (f"{CDN}1.png?sig=secret", {"status_code": 404, "text": "Gone"}, f"{CDN}1.png failed: HTTP 404"),
+        (f"{CDN}1.png", httpx2.ConnectError("reset"), "ConnectError: reset"),
+        (f"{CDN}1.png", httpx2.ReadTimeout("slow"), "ReadTimeout: slow"),
+        (f"{CDN}1.png", {"html": "<html>"}, "no image, but 6 bytes of type 'text/html"),
+        (f"{CDN}1.png", {"json": {}}, "no image, but 2 bytes of type 'application/json'"),
+        (f"{CDN}1.png", {}, "no image, but 0 bytes of type ''"),
+        (f"{CDN}1.png", {"content": SVG, "headers": {"content-type": "image/svg+xml"}}, "no image, but 41 bytes"),
+        (f"{CDN}1.png", {"status_code": 302, "headers": {"location": "http://10.0.0.1/"}}, "10.0.0.1, which is not"),
+        ("http://169.254.169.254/latest", PNG, "169.254.169.254, which is not public"),
+        ("file:///etc/passwd", PNG, "it must begin with http:// or https://, not 'file'"),
+        ("/1.png", PNG, "it must begin with http:// or https://"),
+        ("https://\ud800/", PNG, "it is no address of an image"),
+    ],
+)
+async def test_a_download_that_fails_says_where_the_image_is(mode: Mode, url: str, download: Any, told: str) -> None:
+    """The image is paid for: the error says where it is, which call made it, and keeps the reply."""
+    answer = httpx2.Response(**{"status_code": 200, **download}) if isinstance(download, dict) else download
+    body = {"data": [{"b64_json": BASE64}, {"url": url}]}
+    api = Api(body, downloads=[answer], x_inference_id="inf-1")
+    with pytest.raises(openai.APIError) as raised:
+        await mode.call(image_generator(api), PROMPT)
+    text = str(raised.value)
+    assert text.startswith("The image was made, but its download from ")
+    assert told in text
+    assert "(model openai/gpt-image-2, inference id inf-1)" in text
+    assert "secret" not in text
+    assert "Look the model up" not in text
+    assert raised.value.body == body
+
+
+@plain_only
+async def test_a_download_follows_redirects_and_takes_any_binary(mode: Mode, names: Names) -> None:
+    """A redirect is followed, and the type of the content is not asked for."""
+    names.set("other.example.com", "8.8.8.8")
+    redirect = httpx2.Response(302, headers={"location": "https://other.example.com/1.png"})
+    binary = httpx2.Response(200, headers={"content-type": "text/plain"}, content=PNG)
+    api = Api(LINKED, downloads=[redirect, binary])
     assert (await mode.call(image_generator(api), PROMPT))["images"] == [BASE64]
-    assert [str(request.url) for request in api.downloads] == [f"{CDN}1.png", f"{CDN}2.png"]
+    assert taken_from(api) == [f"{CDN}1.png", "https://other.example.com/1.png"]
+
+
+@plain_only
+async def test_svg_is_taken_if_the_reply_says_so(mode: Mode) -> None:
+    entries = [{"url": f"{CDN}1.SVG?a=b"}, {"url": f"{CDN}2", "content_type": "image/svg+xml"}]
+    result = await mode.call(image_generator(Api({"data": entries}, downloads=[SVG])), PROMPT)
+    assert result["images"] == [encoded(SVG)] * 2
+
+
+@plain_only
+async def test_a_private_api_may_have_private_images(mode: Mode) -> None:
+    api = Api({"data": [{"url": "http://127.0.0.1:9/1.png"}]})
+    component = image_generator(api, api_base_url="http://127.0.0.1:8000/v1")
+    assert (await mode.call(component, PROMPT))["images"] == [BASE64]
+
+
+@plain_only
+@pytest.mark.parametrize("family", [httpx2, httpx])
+@pytest.mark.parametrize("setting", ["transport", "mounts"])
+async def test_transports_of_the_user_serve_downloads_and_stay_open(mode: Mode, family: Any, setting: str) -> None:
+    transport = Transport(family)
+    own = {"transport": transport} if setting == "transport" else {"mounts": {"all://": transport}}
+    component = AIMLAPIImageGenerator(http_client_kwargs=own)
+    results = [(await mode.call(component, PROMPT))["images"] for _ in range(2)]
+    assert results == [[BASE64], [BASE64]]
+    assert transport.closed == 0
+    # A mount is found by the name of a host, a transport gets the address that was looked up.
+    assert transport.hosts == ["api.aimlapi.com", PUBLIC if setting == "transport" else "cdn.example.com"] * 2
+
+
+def Transport(family: Any) -> Any:  # noqa: N802
+    """A transport of either family, which tells the hosts that it was asked for and how often it was closed."""
+
+    class Kept(family.MockTransport):  # type: ignore[misc]
+        hosts: ClassVar[list[str]] = []
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    def answer(request: Any) -> Any:
+        Kept.hosts.append(request.url.host)
+        return family.Response(200, json=LINKED) if request.method == "POST" else family.Response(200, content=PNG)
+
+    return Kept(answer)
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Answers for every host: with the reply to a call, else with the picture."""
+
+    asked: list[str]
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(json.dumps({"data": [{"url": "http://cdn.example.com/1.png"}]}).encode())
+
+    def do_GET(self) -> None:
+        self.answer(PNG)
+
+    def answer(self, body: bytes) -> None:
+        self.asked.append(f"{self.command} {self.path}")
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json" if self.command == "POST" else "image/png")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    asked: list[str] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Asked", (Proxy,), {"asked": asked}))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@plain_only
+@pytest.mark.parametrize("where", ["setting", "httpx", "environment"])
+async def test_a_proxy_serves_downloads_and_gets_names(
+    mode: Mode, where: str, proxy: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, asked = proxy
+    settings: dict[str, dict[str, Any]] = {
+        "setting": {"proxy": url},
+        "httpx": {"proxy": httpx.Proxy(url)},
+        "environment": {},
+    }
+    if where == "environment":
+        monkeypatch.setenv("HTTP_PROXY", url)
+    component = AIMLAPIImageGenerator(
+        api_base_url="http://api.aimlapi.com/v1", http_client_kwargs=settings[where], max_retries=0
+    )
+    assert (await mode.call(component, PROMPT))["images"] == [BASE64]
+    if mode.asynchronous:
+        await component.close_async()
+    component.close()
+    assert asked == ["POST http://api.aimlapi.com/v1/images/generations", "GET http://cdn.example.com/1.png"]
+
+
+def test_what_stands_in_for_a_client_may_have_no_settings() -> None:
+    api = Api(downloads=[httpx2.Response(503), PNG])
+    downloads = Downloads(object(), http_client_kwargs={"transport": api}, timeout=None)
+    with pytest.raises(openai.APIError, match="HTTP 503"):
+        downloads.fill([None], LINKED["data"], LINKED)
+    assert downloads.fill([None], LINKED["data"], LINKED) == [BASE64]
 
 
 # Errors
@@ -442,7 +683,37 @@ async def test_a_reply_without_an_image_is_an_error(mode: Mode, body: Any, told:
     with pytest.raises(openai.APIError, match=f"(?s){told}.*model openai/gpt-image-2.*inf-1") as raised:
         await mode.call(image_generator(api), PROMPT)
     assert ("rephrase" in str(raised.value)) == ("Moderation" in told)
+    assert raised.value.body == body
     assert api.downloads == []
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.sampled_from([BASE64, f"data:image/png;base64,{BASE64}", f"{CDN}1.png", "https://[", "data:,", "base64,"]),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | st.text(), values),
+    max_leaves=9,
+)
+
+
+@given(
+    body=st.dictionaries(st.sampled_from(FIELDS), VALUES) | VALUES, image_format=st.sampled_from(["b64_json", "url"])
+)
+@example(body={"data": [{"b64_json": BASE64, "mime_type": {}, "revised_prompt": []}]}, image_format="url")
+@example(body={"data": [{"b64_json": BASE64, "url": "https://["}, {"url": f"{CDN}1.png"}]}, image_format="b64_json")
+def test_any_reply_is_images_or_an_error(body: Any, image_format: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", Names().getaddrinfo)
+        try:
+            result = image_generator(Api(body)).run(PROMPT, response_format=image_format)
+        except openai.APIError as error:
+            assert "model openai/gpt-image-2" in str(error)
+        else:
+            assert result["images"]
+            assert {type(image) for image in result["images"]} == {type(result["revised_prompt"])} == {str}
+            assert len(result["images"]) == len(result["meta"]["images"])
 
 
 @plain_only

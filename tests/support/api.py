@@ -18,6 +18,7 @@ from haystack_integrations.components.generators.aimlapi import (
     AIMLAPIResponsesChatGenerator,
 )
 from tests.support.modes import Mode
+from tests.support.multipart import sent_body
 from tests.support.replies import HELLO, MODEL, PIXEL, events, frames, message, response
 
 PNG = base64.b64decode(PIXEL)
@@ -71,7 +72,7 @@ class Api(httpx2.MockTransport):
 
     @property
     def bodies(self) -> list[Any]:
-        return [json.loads(request.content) for request in self.requests]
+        return [sent_body(request) for request in self.requests]
 
     def _answer(self, request: httpx2.Request) -> Any:
         if request.method == "GET":
@@ -105,7 +106,8 @@ def copied(response: httpx2.Response) -> httpx2.Response:
 DEFAULTS: dict[str, Any] = {
     "completions": HELLO,
     "responses": response(message("Hello")),
-    "generations": {"data": [{"url": "https://cdn.example.com/1.png"}]},
+    "generations": {"data": [{"b64_json": PIXEL}]},
+    "edits": {"data": [{"b64_json": PIXEL}]},
 }
 
 

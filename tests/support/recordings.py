@@ -16,6 +16,7 @@ import httpx
 import pytest
 import respx
 
+from tests.support.multipart import sent_body
 from tests.support.scrub import scrub_body, scrub_headers, scrub_stream, without_key
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -65,7 +66,7 @@ class Recording:
             "method": request.method,
             "path": request.url.path,
             "headers": {name: request.headers.get(name) for name in expected.get("headers", {})},
-            "body": json.loads(request.content),
+            "body": sent_body(request),
         }
         if self.recording:
             response = send(request)

@@ -47,7 +47,7 @@ def _holds_httpx_objects(value: Any) -> bool:
     return any(base.__module__.partition(".")[0] == "httpx" for base in type(value).__mro__)
 
 
-def _http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+def http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
     """
     Lay the user's settings over the SDK's defaults.
 
@@ -245,7 +245,7 @@ class ClientOwner:
         if self.client is not None and self._is_injected(self.client):
             return self.client
         if clients.sync is None or clients.sync.client.is_closed():
-            legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+            legacy, settings = http_client_settings(self.http_client_kwargs or {})
             client_kwargs = self._client_kwargs()
             if "http_client" not in client_kwargs:
                 client_kwargs["http_client"] = LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings)
@@ -334,7 +334,7 @@ class ClientOwner:
         An event loop closes its generators when it shuts down, and those that nobody holds any more: the only public
         way to have the connections closed while their loop still runs.
         """
-        legacy, settings = _http_client_settings(self.http_client_kwargs or {})
+        legacy, settings = http_client_settings(self.http_client_kwargs or {})
         if not legacy:
             settings = _with_connection_stack(settings, self.http_client_kwargs or {})
         client_kwargs = self._client_kwargs()

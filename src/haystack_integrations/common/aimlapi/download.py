@@ -12,14 +12,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import aclosing, closing, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import httpx
 import httpx2
 
 from .addresses import DownloadError, PassingError, is_forbidden, is_public, look_up, parse, printable, shown
 from .image_types import image_type
 
-__all__ = ["DownloadError", "download_image", "download_image_async", "shown"]
+__all__ = ["DownloadError", "DownloadOptions", "download_image", "download_image_async", "shown"]
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_REDIRECTS = 5
@@ -30,8 +32,12 @@ _SERVER_ERROR = 500
 _RETRY_DELAYS = (0.5, 8.0)  # seconds: the first, doubled each time, and the longest
 
 # All that an HTTP client raises for what it cannot do, with what its transport or the user's lets through.
-_FAULTS = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError, ExceptionGroup)
-_REFUSALS = (httpx2.ConnectError, httpx2.ConnectTimeout)
+_FAULTS = (
+    *(httpx2.HTTPError, httpx2.InvalidURL, httpx.HTTPError, httpx.InvalidURL),
+    *(OSError, ValueError, RuntimeError, ExceptionGroup),
+)
+_TRANSPORT_ERRORS = (httpx2.TransportError, httpx.TransportError)
+_REFUSALS = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx.ConnectError, httpx.ConnectTimeout)
 
 T = TypeVar("T")
 
@@ -40,15 +46,31 @@ class _ConnectError(PassingError):
     """Nobody was reached: the host's next address may answer."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DownloadOptions:
+    """
+    What holds for a download.
+
+    :param api_url:
+        The address of the API.
+    :param timeout:
+        Seconds until the download fails, with all its redirects and retries. A finite number.
+    :param max_retries:
+        How often it is tried again after a fault that may pass.
+    :param proxied:
+        Whether the client reaches all hosts through a proxy. Names are resolved and checked here all the same, but the
+        proxy gets the name, and resolves it again by its own rules: many proxies refuse bare addresses, and replace
+        the `Host` of plain HTTP by them.
+    """
+
+    api_url: str
+    timeout: float
+    max_retries: int = 0
+    proxied: bool = False
+
+
 def download_image(
-    client: httpx2.Client,
-    url: str,
-    *,
-    api_url: str,
-    timeout: float,
-    declared_type: str | None = None,
-    max_retries: int = 0,
-    proxied: bool = False,
+    client: httpx2.Client | httpx.Client, url: str, *, options: DownloadOptions, declared_type: str | None = None
 ) -> tuple[bytes, str]:
     """
     Download an image that a model returned by address.
@@ -63,60 +85,33 @@ def download_image(
         extension `sni_hostname`.
     :param url:
         The address, as the model returned it.
-    :param api_url:
-        The address of the API.
-    :param timeout:
-        Seconds until the download fails, with all its redirects and retries. A finite number.
+    :param options:
+        What holds for the download.
     :param declared_type:
         The media type of the image, if the API itself told it. Only `image/svg+xml` matters: without it, SVG is no
         image.
-    :param max_retries:
-        How often the download is tried again after a fault that may pass.
-    :param proxied:
-        Whether the client reaches all hosts through a proxy. Names are resolved and checked here all the same, but the
-        proxy gets the name, and resolves it again by its own rules: many proxies refuse bare addresses, and replace
-        the `Host` of plain HTTP by them.
     :returns:
         The image, and its media type as its first bytes tell it.
     :raises DownloadError:
         If the address, the answer or the network is not as it must be.
     """
-    download = _BlockingDownload(
-        client,
-        api_url=api_url,
-        timeout=timeout,
-        declared_type=declared_type,
-        max_retries=max_retries,
-        proxied=proxied,
-    )
-    return download.run(url)
+    return _BlockingDownload(client, options, declared_type).run(url)
 
 
 async def download_image_async(
-    client: httpx2.AsyncClient,
+    client: httpx2.AsyncClient | httpx.AsyncClient,
     url: str,
     *,
-    api_url: str,
-    timeout: float,
+    options: DownloadOptions,
     declared_type: str | None = None,
-    max_retries: int = 0,
-    proxied: bool = False,
 ) -> tuple[bytes, str]:
     """
     Download an image that a model returned by address. Parameters, result and errors are those of `download_image`.
     """
-    download = _AsyncDownload(
-        client,
-        api_url=api_url,
-        timeout=timeout,
-        declared_type=declared_type,
-        max_retries=max_retries,
-        proxied=proxied,
-    )
-    return await download.run(url)
+    return await _AsyncDownload(client, options, declared_type).run(url)
 
 
-def _location(address: httpx2.URL, response: httpx2.Response) -> str:
+def _location(address: httpx2.URL, response: Any) -> str:
     try:
         return str(address.join(response.headers["Location"]))
     except KeyError:
@@ -135,37 +130,24 @@ def _check_length(length: int) -> None:
 class _Download(ABC):
     """One download; how it waits is left to its subclasses."""
 
-    def __init__(
-        self,
-        client: httpx2.Client | httpx2.AsyncClient,
-        *,
-        api_url: str,
-        timeout: float,
-        declared_type: str | None,
-        max_retries: int,
-        proxied: bool,
-    ) -> None:
-        self._client: Any = client
-        self._user_agent = {"User-Agent": agent} if (agent := client.headers.get("User-Agent")) else {}
-        self._connect_timeout = client.timeout.connect
-        self._api_url = api_url
-        self._timeout = timeout
+    def __init__(self, client: Any, options: DownloadOptions, declared_type: str | None) -> None:
+        self._client = client
+        self._family: Any = httpx if isinstance(client, (httpx.Client, httpx.AsyncClient)) else httpx2
+        self._options = options
         self._declared_type = declared_type
-        self._max_retries = max_retries
-        self._proxied = proxied
-        self._deadline = time.monotonic() + min(timeout, threading.TIMEOUT_MAX)
+        self._deadline = time.monotonic() + min(options.timeout, threading.TIMEOUT_MAX)
 
     @abstractmethod
     async def _result(self, future: Future[T]) -> T: ...
 
     @abstractmethod
-    async def _send(self, request: httpx2.Request) -> httpx2.Response: ...
+    async def _send(self, request: Any) -> Any: ...
 
     @abstractmethod
-    async def _read(self, response: httpx2.Response, add: Callable[[bytes], None]) -> None: ...
+    async def _read(self, response: Any, add: Callable[[bytes], None]) -> None: ...
 
     @abstractmethod
-    async def _close(self, response: httpx2.Response) -> None: ...
+    async def _close(self, response: Any) -> None: ...
 
     @abstractmethod
     async def _sleep(self, seconds: float) -> None: ...
@@ -181,14 +163,14 @@ class _Download(ABC):
         return left
 
     def _timed_out(self) -> DownloadError:
-        return DownloadError(f"it timed out, with {self._timeout:g} seconds (`timeout`) for the whole of it")
+        return DownloadError(f"it timed out, with {self._options.timeout:g} seconds (`timeout`) for the whole of it")
 
     async def _guard(self, action: Awaitable[T]) -> T:
         try:
             return await action
         except _FAULTS as fault:
             kind = _ConnectError if isinstance(fault, _REFUSALS) else PassingError
-            error = (kind if isinstance(fault, httpx2.TransportError) else DownloadError)(
+            error = (kind if isinstance(fault, _TRANSPORT_ERRORS) else DownloadError)(
                 printable(f"{type(fault).__name__}: {fault}")
             )
         # Outside of the clause above, so that it does not take along the request, whose query may be secret.
@@ -196,7 +178,7 @@ class _Download(ABC):
         raise error
 
     async def _try(self, url: str) -> tuple[bytes, str]:
-        for attempt in range(self._max_retries):
+        for attempt in range(self._options.max_retries):
             with suppress(PassingError):
                 return await self._follow(url)
             first, longest = _RETRY_DELAYS
@@ -222,27 +204,40 @@ class _Download(ABC):
         msg = f"it was redirected more than {MAX_REDIRECTS} times"
         raise DownloadError(msg)
 
-    async def _open(self, target: httpx2.URL) -> httpx2.Response:
+    async def _open(self, target: httpx2.URL) -> Any:
         host = target.raw_host.decode()
         addresses = await self._checked_addresses(host)
-        urls = [target] if self._proxied else [target.copy_with(host=address) for address in addresses]
+        urls = [target] if self._options.proxied else [target.copy_with(host=address) for address in addresses]
         for url in urls[:-1]:
             with suppress(_ConnectError):
                 return await self._get(url, target, host)
         return await self._get(urls[-1], target, host)
 
-    async def _get(self, url: httpx2.URL, target: httpx2.URL, host: str) -> httpx2.Response:
+    async def _get(self, url: httpx2.URL, target: httpx2.URL, host: str) -> Any:
         left = self._left()
-        timeout = httpx2.Timeout(left, connect=min(left, self._connect_timeout or left))
-        # A kept connection would be used for another host at the same address, whose certificate was not checked.
-        headers = {"Host": target.netloc.decode(), "Accept": "image/*", "Connection": "close", **self._user_agent}
-        # What is not compressed cannot be a bomb, and images are compressed by their own format.
-        headers["Accept-Encoding"] = "identity"
+        timeout = httpx2.Timeout(left, connect=min(left, self._client.timeout.connect or left))
+        headers = {
+            "Host": target.netloc.decode(),
+            "Accept": "image/*",
+            # What is not compressed cannot be a bomb, and images are compressed by their own format.
+            "Accept-Encoding": "identity",
+            # A kept one would be used for another host at the same address, whose certificate was not checked.
+            "Connection": "close",
+            "User-Agent": self._client.headers["User-Agent"],
+        }
         extensions = {"timeout": timeout.as_dict(), **({"sni_hostname": host} if target.scheme == "https" else {})}
-        return await self._guard(self._send(httpx2.Request("GET", url, headers=headers, extensions=extensions)))
+
+        async def send() -> Any:
+            return await self._send(self._family.Request("GET", str(url), headers=headers, extensions=extensions))
+
+        return await self._guard(send())
+
+    async def _look_up(self, host: str) -> list[str]:
+        addresses: list[str] = await self._guard(self._result(look_up(host)))
+        return addresses
 
     async def _checked_addresses(self, host: str) -> list[str]:
-        addresses = await self._guard(self._result(look_up(host)))
+        addresses = await self._look_up(host)
         private = [address for address in addresses if not is_public(address)]
         if private and (any(map(is_forbidden, private)) or not await self._api_is_private()):
             msg = f"the host {printable(host)} has the address {private[0]}, which is not public"
@@ -251,12 +246,12 @@ class _Download(ABC):
 
     async def _api_is_private(self) -> bool:
         try:
-            host = httpx2.URL(self._api_url).raw_host.decode()
-            return not any(map(is_public, await self._guard(self._result(look_up(host)))))
+            host = httpx2.URL(self._options.api_url).raw_host.decode()
+            return not any(map(is_public, await self._look_up(host)))
         except (DownloadError, httpx2.InvalidURL, ValueError):
             return False
 
-    async def _receive(self, response: httpx2.Response) -> tuple[bytes, str]:
+    async def _receive(self, response: Any) -> tuple[bytes, str]:
         if not response.is_success:
             status = response.status_code
             msg = f"HTTP {status}"
@@ -317,17 +312,16 @@ class _BlockingDownload(_Download):
     async def _result(self, future: Future[T]) -> T:
         return future.result(self._left())
 
-    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+    async def _send(self, request: Any) -> Any:
         request.extensions["trace"] = self._trace
-        response: httpx2.Response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        return response
+        return self._client.send(request, stream=True, auth=None, follow_redirects=False)
 
-    async def _read(self, response: httpx2.Response, add: Callable[[bytes], None]) -> None:
+    async def _read(self, response: Any, add: Callable[[bytes], None]) -> None:
         with closing(response):
             for chunk in response.iter_bytes():
                 add(chunk)
 
-    async def _close(self, response: httpx2.Response) -> None:
+    async def _close(self, response: Any) -> None:
         response.close()
 
     async def _sleep(self, seconds: float) -> None:
@@ -346,16 +340,15 @@ class _AsyncDownload(_Download):
     async def _result(self, future: Future[T]) -> T:
         return await asyncio.wrap_future(future)
 
-    async def _send(self, request: httpx2.Request) -> httpx2.Response:
-        response: httpx2.Response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        return response
+    async def _send(self, request: Any) -> Any:
+        return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
 
-    async def _read(self, response: httpx2.Response, add: Callable[[bytes], None]) -> None:
+    async def _read(self, response: Any, add: Callable[[bytes], None]) -> None:
         async with aclosing(response.aiter_bytes()) as chunks:
             async for chunk in chunks:
                 add(chunk)
 
-    async def _close(self, response: httpx2.Response) -> None:
+    async def _close(self, response: Any) -> None:
         await response.aclose()
 
     async def _sleep(self, seconds: float) -> None:

@@ -2,39 +2,27 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-import base64
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-import httpx2
 from haystack import component, default_from_dict
 from haystack.components.generators import OpenAIImageGenerator
+from haystack.dataclasses import ImageContent
 from haystack.utils import Secret
-from openai import APIError, APIStatusError, Omit
-from openai.types.image_generate_params import ImageGenerateParamsNonStreaming
 
 from haystack_integrations.common.aimlapi.body import checked_body
 from haystack_integrations.common.aimlapi.call import call_context
 from haystack_integrations.common.aimlapi.checks import check_types
 from haystack_integrations.common.aimlapi.client import BASE_URL, ClientOwner
-from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
-from haystack_integrations.common.aimlapi.errors import map_api_errors, reply_error
+from haystack_integrations.common.aimlapi.errors import map_api_errors
 from haystack_integrations.common.aimlapi.models import DEFAULT_IMAGE_MODEL, IMAGE_MODELS
-from haystack_integrations.common.aimlapi.parameters import merge_parameters, split_parameters
+from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
+from ._images.downloads import Downloads
 from ._images.reply import ImageFormat, build_result, convert_image, find_images
-
-_ENDPOINT = Endpoint(
-    name="images",
-    path="/images/generations",
-    resource=lambda client: client.images,
-    declared=ImageGenerateParamsNonStreaming.__annotations__,
-    method="generate",
-)
-_RESERVED = {"prompt": "the `prompt` of `run`", "model": "the init parameter `model`"}
+from ._images.request import GENERATIONS, build_arguments, send
 
 
 @with_description
@@ -83,6 +71,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         extra_headers: Mapping[str, str | Secret] | None = None,
         max_retries: int | None = None,
         http_client_kwargs: dict[str, Any] | None = None,
+        images: list[ImageContent] | None = None,
     ) -> None:
         """
         Creates an instance of AIMLAPIImageGenerator.
@@ -120,7 +109,11 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :param http_client_kwargs:
             Keyword arguments of the HTTP client, laid over the SDK's defaults. The client is an `httpx2.Client` or
             `httpx2.AsyncClient`, or one of `httpx` if a value is an object of `httpx`. `limits` can be a dictionary.
-            Images are downloaded with the same client: what is set as its `headers` or `auth` goes to their hosts too.
+            Images are downloaded with a client of their own that reaches their hosts in the same way, by the same
+            `transport`, `mounts`, `proxy`, `verify`, `cert` and `trust_env`; all else, such as `headers`, `auth` and
+            `cookies`, is for the API only.
+        :param images:
+            Images to start from, for models that edit or combine images. See `run`.
         :raises TypeError:
             If a parameter is of another type than it is declared with.
         :raises ValueError:
@@ -141,6 +134,7 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         self.size = cast(Any, size)
         self.response_format = response_format
         self.generation_kwargs = generation_kwargs or {}
+        self.images = images
         _check_format(response_format)
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,7 +144,13 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :returns:
             The serialized component as a dictionary.
         """
-        return component_to_dict(self, quality=self.quality, size=self.size, response_format=self.response_format)
+        return component_to_dict(
+            self,
+            quality=self.quality,
+            size=self.size,
+            response_format=self.response_format,
+            images=None if self.images is None else [image.to_dict() for image in self.images],
+        )
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "AIMLAPIImageGenerator":
@@ -162,16 +162,22 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :returns:
             The deserialized component instance.
         """
-        return default_from_dict(cls, deserialize_component_data(data))
+        data = deserialize_component_data(data)
+        init_parameters = data.get("init_parameters", {})
+        if images := init_parameters.get("images"):
+            init_parameters["images"] = [ImageContent.from_dict(image) for image in images]
+        return default_from_dict(cls, data)
 
     @component.output_types(images=list[str], revised_prompt=str, meta=dict[str, Any])
-    def run(
+    def run(  # noqa: PLR0913 as Haystack's parent class has them, and `images`
         self,
         prompt: str,
         size: str | None = None,
         quality: str | None = None,
         response_format: ImageFormat | None = None,
         generation_kwargs: dict[str, Any] | None = None,
+        *,
+        images: list[ImageContent] | None = None,
     ) -> dict[str, Any]:
         """
         Generates images.
@@ -187,6 +193,11 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :param generation_kwargs:
             Parameters of the model. They override those of init per key; `extra_body` and `extra_headers` are merged
             one level deeper. A parameter that is None is not sent. See `__init__`.
+        :param images:
+            Images to start from, in the order that the prompt speaks of them. If set, they override those of init. They
+            go into the field that the model takes, or as files to `/v1/images/edits`. An ImageContent in
+            `generation_kwargs`, such as a `mask`, goes out likewise. Send images by address, and all images to a model
+            that is not known here, in `generation_kwargs`.
 
         :returns:
             A dictionary with the following keys:
@@ -198,33 +209,34 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :raises TypeError:
             If a parameter is of another type than it is declared with.
         :raises ValueError:
-            If there is no API key, or a parameter or header cannot be sent.
+            If there is no API key, a parameter or header cannot be sent, or the model does not take these images or
+            needs one.
         :raises openai.APIError:
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
         with call_context() as call, self._sync_client() as client:
-            arguments, image_format = self._prepare_api_call(prompt, size, quality, response_format, generation_kwargs)
-            with map_api_errors(call, model=self.model, hint=_ENDPOINT.model_hint):
-                body = checked_body(request(client, _ENDPOINT, arguments), "an image")
+            named = {"size": size, "quality": quality, "response_format": response_format}
+            arguments, image_format = self._prepare_api_call(prompt, named, generation_kwargs, images)
+            with map_api_errors(call, model=self.model, hint=GENERATIONS.model_hint):
+                body = checked_body(send(client, arguments), "an image")
                 entries = find_images(body)
                 result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
-                for entry in entries:
-                    image = convert_image(entry, image_format)
-                    if image is None:
-                        with _downloading(entry["url"]):
-                            image = _encode(client.get(entry["url"], **_download(arguments)))
-                    result["images"].append(image)
+                found = [convert_image(entry, image_format) for entry in entries]
+                downloads = self._downloads(client, arguments)
+                result["images"] = found if all(found) else downloads.fill(found, entries, body)
         return result
 
     @component.output_types(images=list[str], revised_prompt=str, meta=dict[str, Any])
-    async def run_async(
+    async def run_async(  # noqa: PLR0913 as Haystack's parent class has them, and `images`
         self,
         prompt: str,
         size: str | None = None,
         quality: str | None = None,
         response_format: ImageFormat | None = None,
         generation_kwargs: dict[str, Any] | None = None,
+        *,
+        images: list[ImageContent] | None = None,
     ) -> dict[str, Any]:
         """
         Generates images asynchronously. Parameters, results and errors are those of `run`.
@@ -240,6 +252,11 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :param generation_kwargs:
             Parameters of the model. They override those of init per key; `extra_body` and `extra_headers` are merged
             one level deeper. A parameter that is None is not sent. See `__init__`.
+        :param images:
+            Images to start from, in the order that the prompt speaks of them. If set, they override those of init. They
+            go into the field that the model takes, or as files to `/v1/images/edits`. An ImageContent in
+            `generation_kwargs`, such as a `mask`, goes out likewise. Send images by address, and all images to a model
+            that is not known here, in `generation_kwargs`.
 
         :returns:
             A dictionary with the following keys:
@@ -251,85 +268,54 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
         :raises TypeError:
             If a parameter is of another type than it is declared with.
         :raises ValueError:
-            If there is no API key, or a parameter or header cannot be sent.
+            If there is no API key, a parameter or header cannot be sent, or the model does not take these images or
+            needs one.
         :raises openai.APIError:
             If the call, or the download of an image, fails, or moderation refuses it. Its text holds AIMLAPI's message,
             the ids of the call and what can be done.
         """
         with call_context() as call:
             async with self._async_client() as client:
-                arguments, image_format = self._prepare_api_call(
-                    prompt, size, quality, response_format, generation_kwargs
-                )
-                with map_api_errors(call, model=self.model, hint=_ENDPOINT.model_hint):
-                    body = checked_body(await request(client, _ENDPOINT, arguments), "an image")
+                named = {"size": size, "quality": quality, "response_format": response_format}
+                arguments, image_format = self._prepare_api_call(prompt, named, generation_kwargs, images)
+                with map_api_errors(call, model=self.model, hint=GENERATIONS.model_hint):
+                    body = checked_body(await send(client, arguments), "an image")
                     entries = find_images(body)
                     result = build_result(body, entries, model=self.model, prompt=prompt, headers=call.headers)
-                    for entry in entries:
-                        image = convert_image(entry, image_format)
-                        if image is None:
-                            with _downloading(entry["url"]):
-                                image = _encode(await client.get(entry["url"], **_download(arguments)))
-                        result["images"].append(image)
+                    found = [convert_image(entry, image_format) for entry in entries]
+                    downloads = self._downloads(client, arguments)
+                    result["images"] = found if all(found) else await downloads.fill_async(found, entries, body)
         return result
 
     def _prepare_api_call(
         self,
         prompt: str,
-        size: str | None,
-        quality: str | None,
-        response_format: ImageFormat | None,
+        named: dict[str, Any],
         generation_kwargs: dict[str, Any] | None,
+        images: Sequence[ImageContent] | None,
     ) -> tuple[dict[str, Any], ImageFormat]:
-        check_types(generation_kwargs=generation_kwargs, size=size, quality=quality)
-        named = {"size": self.size, "quality": self.quality, "response_format": self.response_format}
-        run = {"size": size, "quality": quality, "response_format": response_format}
+        check_types(generation_kwargs=generation_kwargs, size=named["size"], quality=named["quality"])
+        of_init = {"size": self.size, "quality": self.quality, "response_format": self.response_format}
         parameters = merge_parameters(
-            {**named, **self.generation_kwargs},
-            {**(generation_kwargs or {}), **{name: value for name, value in run.items() if value is not None}},
+            {**of_init, **self.generation_kwargs},
+            {**(generation_kwargs or {}), **{name: value for name, value in named.items() if value is not None}},
             headers=self.extra_headers,
         )
-        options, body = split_parameters(parameters, reserved=_RESERVED, endpoint="images")
-        body = {name: value for name, value in body.items() if value is not None}
-        _check_format(body.get("response_format"))
-        return (
-            {"model": self.model, "prompt": prompt, "extra_body": body, **options},
-            body.get("response_format", "b64_json"),
+        arguments = build_arguments(
+            model=self.model,
+            prompt=prompt,
+            images=(self.images if images is None else images) or [],
+            parameters=parameters,
         )
+        image_format = {**arguments, **arguments["extra_body"]}.get("response_format")
+        _check_format(image_format)
+        return arguments, image_format or "b64_json"
+
+    def _downloads(self, client: Any, arguments: dict[str, Any]) -> Downloads:
+        return Downloads(client, http_client_kwargs=self.http_client_kwargs, timeout=arguments.get("timeout"))
 
 
 def _check_format(value: Any) -> None:
     if value not in (None, "b64_json", "url"):
         msg = f"`response_format` must be 'b64_json' or 'url', got '{value}'."
         raise ValueError(msg)
-
-
-def _download(arguments: dict[str, Any]) -> dict[str, Any]:
-    """
-    Build the options of a download: of those of the call, the host that an image lies on gets the timeout only.
-    """
-    timeout = {"timeout": arguments["timeout"]} if "timeout" in arguments else {}
-    headers = {"Accept": "image/*", "Authorization": Omit(), "Content-Type": Omit()}
-    return {"cast_to": httpx2.Response, "options": {**timeout, "headers": headers}}
-
-
-@contextmanager
-def _downloading(url: str) -> Iterator[None]:
-    # Its own record, so that a failure is told with the ids of the call that made the image.
-    with call_context():
-        try:
-            yield
-        except APIError as error:
-            if isinstance(error, APIStatusError):
-                told = f"HTTP {error.status_code}"
-            else:
-                told = f"{error.message} {error.__cause__ or ''}".strip()
-            msg = f"The image was made, but its download from {url} failed: {told}"
-            raise APIError(msg, error.request, body=None) from error
-
-
-def _encode(response: httpx2.Response) -> str:
-    media_type = response.headers.get("content-type", "")
-    if not response.content or media_type.startswith(("text/", "application/json")):
-        raise reply_error(None, f"the answer is no image, but {len(response.content)} bytes of type '{media_type}'")
-    return base64.b64encode(response.content).decode()

@@ -4,6 +4,8 @@
 
 """What an image model answers becomes the result of a run."""
 
+import base64
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,13 +13,14 @@ from haystack import logging
 
 from haystack_integrations.common.aimlapi.body import call_meta, drop_empty, rest_of_service_meta
 from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.common.aimlapi.image_types import SVG, image_type
 
 logger = logging.getLogger(__name__)
 
 ImageFormat = Literal["b64_json", "url"]
 
-# How images of these types begin in base64.
-_BEGINNINGS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp", "R0lGOD": "image/gif"}
+# Characters of base64: enough for the beginning of an SVG, which may have comments.
+_BEGINNING = 8000
 
 
 def find_images(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -90,10 +93,10 @@ def build_result(
     for entry in entries:
         data_url = str(entry.get("url") or "").startswith("data:")
         images.append(drop_empty(entry, {"b64_json", "url"} if data_url else {"b64_json"}))
-    revised = entries[0].get("revised_prompt") or entries[0].get("prompt") or ""
+    revised = entries[0].get("revised_prompt") or entries[0].get("prompt")
     return {
         "images": [],
-        "revised_prompt": revised if revised != prompt else "",
+        "revised_prompt": revised if isinstance(revised, str) and revised != prompt else "",
         "meta": {
             "model": model,
             **drop_empty(body, {"data", "meta"}),
@@ -112,14 +115,39 @@ def convert_image(entry: dict[str, Any], image_format: ImageFormat) -> str | Non
     :param image_format: The form.
     :returns: Base64 or a URL; None if it must be downloaded.
     """
-    data, url = entry.get("b64_json") or "", entry.get("url") or ""
+    known, url = entry.get("b64_json") or "", entry.get("url") or ""
     if image_format == "url" and url:
         return str(url)
-    head, _, data = (data or url).rpartition("base64,")
+    head, _, data = (known or url).rpartition("base64,")
+    if not data or not (known or head.startswith("data:")):
+        return None
+    media_type = image_type(_beginning(data), declared_type(entry) or head.removeprefix("data:"))
+    if media_type is None:
+        # It came from the API, was paid for, and may be of a type that is not known here: that is for the user to say.
+        logger.warning("What the model returned in base64 does not begin as an image does. It is kept as it is.")
     if image_format == "b64_json":
-        return data if entry.get("b64_json") or head.startswith("data:") else None
-    if head:
-        return f"{head}base64,{data}"
-    known = entry.get("mime_type") or entry.get("content_type")
-    media_type = known or next((type_ for start, type_ in _BEGINNINGS.items() if data.startswith(start)), "image/png")
-    return f"data:{media_type};base64,{data}"
+        return data
+    media_type = media_type or declared_type(entry) or "application/octet-stream"
+    return f"{head}base64,{data}" if head else f"data:{media_type};base64,{data}"
+
+
+def declared_type(entry: dict[str, Any]) -> str | None:
+    """
+    Tell what the API says of the type of an image.
+
+    :param entry: The image.
+    :returns: A media type; None if it does not say. The end of an address says it of SVG only.
+    """
+    for value in (entry.get("mime_type"), entry.get("content_type")):
+        if value and isinstance(value, str):
+            return value
+    path = re.split(r"[?#]", entry.get("url") or "", maxsplit=1)[0]
+    return SVG if path.lower().endswith(".svg") else None
+
+
+def _beginning(data: str) -> bytes:
+    text = "".join(data[:_BEGINNING].split())
+    try:
+        return base64.b64decode(text[: len(text) // 4 * 4])
+    except ValueError:
+        return b""
