@@ -107,7 +107,7 @@ def test_what_can_be_meant(kind: Any, parameters: dict[str, Any]) -> None:
 @in_all_calls
 def test_generation_kwargs_of_a_run(make: Any, mode: Mode) -> None:
     api = Api()
-    with pytest.raises(TypeError, match="^`generation_kwargs` must be a dictionary or None, got str"):
+    with pytest.raises(TypeError, match=r"^`generation_kwargs` must be a dictionary or None, got str.$"):
         mode.run(make(api), "Hi", generation_kwargs="temperature=1")
     assert api.requests == []
 
@@ -117,7 +117,7 @@ def test_generation_kwargs_of_a_run(make: Any, mode: Mode) -> None:
 def test_callback_of_a_run(make: Any, mode: Mode) -> None:
     """Without this it would fail at the first chunk, when the call is billed."""
     api = Api()
-    with pytest.raises(TypeError, match="^`streaming_callback` must be a function or None, got bool"):
+    with pytest.raises(TypeError, match=r"^`streaming_callback` must be a function or None, got bool.$"):
         mode.run(make(api), "Hi", streaming_callback=True)
     assert api.requests == []
 
@@ -143,7 +143,7 @@ def test_missing_key(make: Any, mode: Mode, value: str | None, monkeypatch: pyte
         (Secret.from_env_var("AIMLAPI_API_KEY", strict=False), "AIMLAPI_API_KEY"),
         (Secret.from_env_var(["FIRST_KEY", "SECOND_KEY"]), "FIRST_KEY or SECOND_KEY"),
     ):
-        with pytest.raises(ValueError, match="^There is no API key") as raised:
+        with pytest.raises(ValueError, match=r"^There is no API key") as raised:
             mode.run(make(api, api_key=key), "Hi")
         assert f"the environment variable {variables} or" in str(raised.value)
         assert "https://aimlapi.com/app/keys" in str(raised.value)
@@ -152,7 +152,7 @@ def test_missing_key(make: Any, mode: Mode, value: str | None, monkeypatch: pyte
 
 @in_all_modes
 def test_token_that_is_blank(mode: Mode) -> None:
-    with pytest.raises(ValueError, match="^There is no API key.* AIMLAPI_API_KEY"):
+    with pytest.raises(ValueError, match=r"^There is no API key.* AIMLAPI_API_KEY"):
         mode.run(chat_generator(Api(), api_key=Secret.from_token(" ")), "Hi")
 
 

@@ -13,13 +13,24 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from copy import deepcopy
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.modes import ASYNC, ASYNC_STREAMED, SYNC, Mode, async_only, in_all_modes, in_both_clients, plain_only
-from tests.support.server import PATIENCE, PLAIN_HELLO, STREAMED_HELLO, Connection, FaultServer, hello, serving
+from tests.support.modes import (
+    ASYNC,
+    ASYNC_STREAMED,
+    SYNC,
+    SYNC_STREAMED,
+    Mode,
+    async_only,
+    in_all_modes,
+    in_both_clients,
+    plain_only,
+)
+from tests.support.server import PATIENCE, PLAIN_HELLO, STREAMED_HELLO, Connection, FaultServer, hello, serving, stall
 
 # Event loops
 
@@ -247,6 +258,116 @@ def test_first_calls_of_many_tasks_make_one_client() -> None:
 
     with serving(PLAIN_HELLO) as (_, generator):
         assert len(asyncio.run(main())) == 1
+
+
+def test_close_during_calls_of_other_threads() -> None:
+    """They finish, and nobody waits for them; the connections are closed with the last of them."""
+    threads, gate = 4, threading.Event()
+
+    def wait(connection: Connection) -> None:
+        gate.wait(PATIENCE)
+
+    for mode in (SYNC, SYNC_STREAMED):
+        whole = hello(mode)
+        begun = whole[: whole.index(b"Hel")]
+        for kept in (b"", begun):  # Before anything of the answer has come, and in the middle of it.
+            gate.clear()
+            with (
+                serving((kept, wait, whole[len(kept) :]), max_retries=0) as (server, generator),
+                ThreadPoolExecutor(threads) as pool,
+            ):
+                calls = [pool.submit(mode.complete, generator) for _ in range(threads)]
+                assert server.received(threads)
+                generator.close()
+                generator.close()
+                assert generator.client is None
+                assert server.open == threads
+                gate.set()
+                assert [call.result(PATIENCE).text for call in calls] == ["Hello"] * threads
+                assert server.all_disconnected()
+
+
+@LOOPS
+@async_only
+@in_both_clients
+def test_close_async_during_calls_of_other_tasks(mode: Mode, http_client_kwargs) -> None:
+    tasks, gate = 4, threading.Event()
+
+    def wait(connection: Connection) -> None:
+        gate.wait(PATIENCE)
+
+    async def main() -> list[str | None]:
+        calls = [asyncio.create_task(mode.complete_async(generator)) for _ in range(tasks)]
+        assert await asyncio.to_thread(server.received, tasks)
+        await generator.close_async()
+        assert generator.async_client is None
+        gate.set()
+        texts = [(await call).text for call in calls]
+        assert await asyncio.to_thread(server.all_disconnected)
+        return texts
+
+    with serving((wait, hello(mode)), http_client_kwargs=http_client_kwargs, max_retries=0) as (server, generator):
+        assert asyncio.run(main()) == ["Hello"] * tasks
+
+
+@in_all_modes
+def test_component_that_is_closed_all_the_time_answers(mode: Mode) -> None:
+    stop = threading.Event()
+
+    def keep_closing() -> None:
+        while not stop.wait(0.001):
+            generator.close()
+            asyncio.run(generator.close_async())
+
+    def calls() -> list[str | None]:
+        return [mode.complete(generator).text for _ in range(20)]
+
+    with serving(hello(mode), max_retries=0) as (_, generator), ThreadPoolExecutor(4) as pool:
+        closing_thread = pool.submit(keep_closing)
+        results = [pool.submit(calls) for _ in range(3)]
+        try:
+            assert [result.result(PATIENCE) for result in results] == [["Hello"] * 20] * 3
+        finally:
+            stop.set()
+        closing_thread.result(PATIENCE)
+
+
+@async_only
+@pytest.mark.parametrize("then", ["close", "close_async", "run", "run_async", "drop"])
+@pytest.mark.skipif(
+    find_spec("haystack_integrations.common.aimlapi.aiohttp_transport") is None,
+    reason="anyio, which httpx2 connects with, keeps every task that was waiting within a time limit",
+)
+# The event loop was ended with open connections and a task, which cannot end well: asyncio complains, rightly.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_loop_closed_with_a_pending_call_leaves_no_socket(mode: Mode, then: str) -> None:
+    begun = hello(mode)[: hello(mode).index(b"Hel")]
+    answers = ((begun, stall), hello(mode.plain), hello(mode.plain))
+    with FaultServer(*answers) as server:
+        generator = AIMLAPIChatGenerator(api_base_url=server.url, max_retries=0)
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(mode.complete_async(generator))
+
+        async def until_pending() -> None:
+            assert await asyncio.to_thread(server.received, 1)
+
+        loop.run_until_complete(until_pending())
+        task._log_destroy_pending = False
+        loop.close()
+        del loop, task
+        if then == "run":
+            SYNC.complete(generator)
+            generator.close()
+        elif then == "run_async":
+            ASYNC.complete(generator)
+        elif then == "close":
+            generator.close()
+        elif then == "close_async":
+            asyncio.run(generator.close_async())
+        else:
+            del generator
+        gc.collect()
+        assert server.all_disconnected()
 
 
 # Travel

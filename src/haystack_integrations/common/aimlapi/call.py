@@ -5,7 +5,7 @@
 """The call under way: what the layers below a component cannot be handed as an argument."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -71,7 +71,9 @@ def call_context() -> Iterator[CallContext]:
             headers.update({name: "***" for name, value in headers.items() if value in call.secrets})
         raise
     finally:
-        _current.reset(token)
+        # The garbage collector ends a call whose event loop was closed, in another context.
+        with suppress(ValueError):
+            _current.reset(token)
         # The event loop keeps the context in which a connection was opened for as long as the connection is open.
         call.response = None
         call.secrets.clear()

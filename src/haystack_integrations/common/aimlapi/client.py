@@ -133,11 +133,6 @@ class _Clients:
     sync: _Own[OpenAI] | None = None
     by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Own[AsyncOpenAI]] = field(default_factory=WeakKeyDictionary)
 
-    def prune(self) -> None:
-        """Let go of the clients of closed loops, which their open connections keep alive. The lock must be held."""
-        for loop in [loop for loop in self.by_loop if loop.is_closed()]:
-            del self.by_loop[loop]
-
 
 class ClientOwner:
     """
@@ -179,6 +174,14 @@ class ClientOwner:
 
     def _is_injected(self, client: Any) -> bool:
         return client is not None and self._made.get(id(client)) is not client
+
+    def _prune(self, clients: _Clients) -> None:
+        """
+        Let go of the clients of closed loops, which their open connections keep alive. The lock must be held.
+        """
+        for loop in [loop for loop in clients.by_loop if loop.is_closed()]:
+            if self.async_client is clients.by_loop.pop(loop).client:
+                self.async_client = None
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name != "_made"}
@@ -241,7 +244,7 @@ class ClientOwner:
             self._ensure_client(clients)
 
     def _ensure_client(self, clients: _Clients) -> OpenAI:
-        clients.prune()
+        self._prune(clients)
         if self.client is not None and self._is_injected(self.client):
             return self.client
         if clients.sync is None or clients.sync.client.is_closed():
@@ -300,7 +303,7 @@ class ClientOwner:
             own = _Own(await anext(lifetime), lifetime)
             self._made[id(own.client)] = own.client
             with clients.lock:
-                clients.prune()
+                self._prune(clients)
                 clients.by_loop[loop] = own
         self.async_client = own.client
         return own.client, own
@@ -359,7 +362,7 @@ class ClientOwner:
         """
         clients = self._clients.get()
         with clients.lock:
-            clients.prune()
+            self._prune(clients)
             own, clients.sync, self.client = clients.sync, None, None
             if own:
                 own.is_released = True
@@ -375,7 +378,7 @@ class ClientOwner:
         """
         clients = self._clients.get()
         with clients.lock:
-            clients.prune()
+            self._prune(clients)
             this = clients.by_loop.pop(asyncio.get_running_loop(), None)
             # Those of other loops are closed by these, when nobody holds them any more.
             for own in (this, *clients.by_loop.values()):
