@@ -95,6 +95,9 @@ def test_they_survive_yaml(make: Any) -> None:
     assert loaded.tools[:2] == tools[:2]
     assert [tool.name for tool in loaded.tools[2]] == ["b"]
     assert loaded.to_dict() == component.to_dict()
+    data = component.to_dict()
+    del data["init_parameters"]["tools"]
+    assert type(component).from_dict(data).tools is None
 
 
 def test_what_is_no_tool_is_refused() -> None:

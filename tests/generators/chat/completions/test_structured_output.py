@@ -377,6 +377,13 @@ async def test_a_component_that_is_not_run_reads_a_stream_as_it_is() -> None:
     assert message.text == "Hi"
 
 
+def test_arguments_can_be_had_without_a_call() -> None:
+    generator = chat_generator(Api(), model=GROK, generation_kwargs={"response_format": City})
+    arguments = generator._prepare_api_call(messages=[ChatMessage.from_user("Hi")])
+    assert arguments["tools"] == [answer_tool()]
+    assert arguments["extra_body"] == {"tool_choice": NAMED}
+
+
 async def test_a_body_without_choices_is_an_error() -> None:
     with pytest.raises(Exception, match="without choices"):
         await reply(SYNC, plain({"id": "c-1", "choices": None}))

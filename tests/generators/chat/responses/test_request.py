@@ -450,3 +450,16 @@ async def test_history_of_another_component_is_taken() -> None:
 async def test_a_refusal_goes_back_as_text() -> None:
     refusal = {"type": "refusal", "refusal": "No."}
     assert await loop({**message(""), "content": [refusal]}) == [{"role": "assistant", "content": "No."}]
+
+
+@in_all_modes
+async def test_an_image_may_have_an_address_and_other_files_none(mode: Mode) -> None:
+    url = "https://example.com/a"
+    api = Api()
+    image = ImageContent("", "image/png", meta={"url": url})
+    await ask_responses(api, mode, [ChatMessage.from_user(content_parts=[image])])
+    assert api.bodies[0]["input"][0]["content"] == [{"type": "input_image", "image_url": url}]
+    file = FileContent("", "application/pdf", extra={"url": url})
+    with pytest.raises(ValueError, match="position 0 cannot be sent: the endpoint takes images by their address"):
+        await ask_responses(api, mode, [ChatMessage.from_user(content_parts=[file])])
+    assert len(api.requests) == 1

@@ -202,7 +202,8 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         Completes the chat.
 
         :param messages:
-            The conversation, or the text of a single user message. Nothing is sent for an empty list.
+            The conversation, or the text of a single user message. Nothing is sent for an empty list. An image without
+            data is sent by its address: `ImageContent.meta["url"]`.
         :param streaming_callback:
             A function that is called with each `StreamingChunk` as it arrives. If set, it replaces that of init.
         :param generation_kwargs:

@@ -212,9 +212,13 @@ def _part(part: Any) -> dict[str, Any]:
     if isinstance(part, TextContent):
         return {"type": "input_text", "text": part.text}
     if isinstance(part, ImageContent):
-        url = f"data:{part.mime_type or 'image/jpeg'};base64,{part.base64_image}"
+        url = None if part.base64_image else part.meta.get("url")
+        url = url or f"data:{part.mime_type or 'image/jpeg'};base64,{part.base64_image}"
         return {"type": "input_image", "image_url": url, **({"detail": part.detail} if part.detail else {})}
     if isinstance(part, FileContent):
+        if not part.base64_data and "url" in part.extra:
+            msg = "the endpoint takes images by their address, but no other files."
+            raise ValueError(msg)
         data = f"data:{part.mime_type or 'application/pdf'};base64,{part.base64_data}"
         # Without a name, the data would be taken for the id of an uploaded file.
         return {"type": "input_file", "filename": part.filename or "file", "file_data": data}
