@@ -136,9 +136,7 @@ async def ask(generator: Any, question: Any, mode: Mode, **settings: Any) -> Any
 @plain_only
 @in_both_clients
 @pytest.mark.parametrize("name", CHATS)
-async def test_a_recorded_chat_becomes_a_reply(
-    name: str, mode: Mode, http_client_kwargs: Any, playback: Playback
-) -> None:
+async def test_a_chat_becomes_a_reply(name: str, mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
     case, chunks = CHATS[name], list[StreamingChunk]()
     streaming = {"streaming_callback": chunks.append} if is_stream(playback(name)) else {}
 
@@ -157,7 +155,7 @@ async def test_a_recorded_chat_becomes_a_reply(
 
 @plain_only
 @pytest.mark.parametrize("name", DIALECTS)
-async def test_a_recorded_dialect_becomes_a_reply(name: str, mode: Mode, playback: Playback) -> None:
+async def test_a_dialect_becomes_a_reply(name: str, mode: Mode, playback: Playback) -> None:
     """What becomes of each is for the tests of replies."""
     recording = playback(name)
     body = recording.exchanges[0]["request"]["body"]
@@ -171,9 +169,7 @@ async def test_a_recorded_dialect_becomes_a_reply(name: str, mode: Mode, playbac
 @plain_only
 @in_both_clients
 @pytest.mark.parametrize("name", [*TOOL_LOOPS, *(f"{name}_stream" for name in TOOL_LOOPS)])
-async def test_an_agent_plays_a_recorded_tool_loop(
-    name: str, mode: Mode, http_client_kwargs: Any, playback: Playback
-) -> None:
+async def test_an_agent_plays_a_tool_loop(name: str, mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
     question, tools, answer = TOOL_LOOPS[name.removesuffix("_stream")]
     streaming = {"streaming_callback": ignore} if is_stream(playback(name)) else {}
 
@@ -187,9 +183,7 @@ async def test_an_agent_plays_a_recorded_tool_loop(
 
 @plain_only
 @in_both_clients
-async def test_a_recorded_fallback_ends_with_the_second_model(
-    mode: Mode, http_client_kwargs: Any, playback: Playback
-) -> None:
+async def test_a_fallback_takes_the_second_model(mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
     playback("fallback")
     models = ["anthropic/claude-sonnet-4.6", "openai/gpt-5.6-terra"]
     generator = FallbackChatGenerator(
@@ -204,9 +198,7 @@ async def test_a_recorded_fallback_ends_with_the_second_model(
 @plain_only
 @in_both_clients
 @pytest.mark.parametrize("name", ERRORS)
-async def test_a_recorded_error_is_raised_as_the_sdks_own(
-    name: str, mode: Mode, http_client_kwargs: Any, playback: Playback
-) -> None:
+async def test_an_error_is_the_sdks_own(name: str, mode: Mode, http_client_kwargs: Any, playback: Playback) -> None:
     recorded = playback(name).exchanges[0]
     body, answer = recorded["request"]["body"], recorded["response"]["json"]
     settings = {"max_retries": 0} if name in PASSING else {}

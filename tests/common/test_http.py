@@ -60,9 +60,9 @@ class Fault:
     name: str
     answer: Answer
     """What the server does each time."""
-    tries: int
-    raised: type[Exception]
     message: str | re.Pattern[str]
+    raised: type[Exception] = openai.APIError
+    tries: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     streamed: tuple[Answer, str] | None = None
     """What the server does, and the message, if the reply is streamed."""
@@ -79,179 +79,119 @@ CUT_PLAIN = f"The reply broke off: {CUT} (received 13 bytes, expected 999) {ANSW
 CUT_STREAM = f"The reply broke off: {CUT} (incomplete chunked read) {ANSWERED}"
 OVERLOADED = {"error": {"message": "Overloaded", "type": "server_error"}}
 
+
+def reported(status: int, message: str, raised: type[Exception], remedy: str = "", tries: int = 1) -> Fault:
+    """A fault that AIMLAPI reports as its own, and what the exception says to it."""
+    text = f"Error code: {status} - {message} {TRACED_CALL} {remedy}".rstrip()
+    return Fault(f"{status} {message}", error(status, message), text, raised, tries)
+
+
+TOO_SMALL = "`max_tokens` must be greater than `thinking.budget_tokens`"
+TOO_LARGE = "max_tokens is too large: 99999. This model supports at most 16384."
+MAINTENANCE = "The model is under maintenance, please contact us."
 LASTING = [
-    Fault(
-        "400",
-        error(400, "Body validation error"),
-        1,
-        openai.BadRequestError,
-        f"Error code: 400 - Body validation error {TRACED_CALL}",
+    reported(400, "Body validation error", openai.BadRequestError),
+    reported(400, TOO_SMALL, openai.BadRequestError, "Raise `max_tokens` in `generation_kwargs`."),
+    reported(
+        400, TOO_LARGE, openai.BadRequestError, "Lower `max_tokens` in `generation_kwargs`, or shorten the input."
     ),
-    Fault(
-        "400 for max_tokens",
-        error(400, "`max_tokens` must be greater than `thinking.budget_tokens`"),
-        1,
-        openai.BadRequestError,
-        f"Error code: 400 - `max_tokens` must be greater than `thinking.budget_tokens` {TRACED_CALL} "
-        "Raise `max_tokens` in `generation_kwargs`.",
-    ),
-    Fault(
-        "400 for too many tokens",
-        error(400, "max_tokens is too large: 99999. This model supports at most 16384."),
-        1,
-        openai.BadRequestError,
-        f"Error code: 400 - max_tokens is too large: 99999. This model supports at most 16384. {TRACED_CALL} "
-        "Lower `max_tokens` in `generation_kwargs`, or shorten the input.",
-    ),
-    Fault(
-        "401",
-        error(401, "This request requires a valid API key."),
-        1,
+    reported(
+        401,
+        "This request requires a valid API key.",
         openai.AuthenticationError,
-        f"Error code: 401 - This request requires a valid API key. {TRACED_CALL} "
         "Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys.",
     ),
-    Fault(
-        "403, no credits",
-        error(403, "You've run out of credits."),
-        1,
-        openai.PermissionDeniedError,
-        f"Error code: 403 - You've run out of credits. {TRACED_CALL} {TOP_UP}",
-    ),
+    reported(403, "You've run out of credits.", openai.PermissionDeniedError, TOP_UP),
     Fault(
         "404",
         whole({"detail": "Nothing here"}, 404, **TRACING),
-        1,
-        openai.NotFoundError,
         f'Error code: 404 - {{"detail": "Nothing here"}} {ANSWERED} {LOOK_UP}, and check `api_base_url`.',
+        openai.NotFoundError,
     ),
-    Fault(
-        "422",
-        error(422, "Unprocessable"),
-        1,
-        openai.UnprocessableEntityError,
-        f"Error code: 422 - Unprocessable {TRACED_CALL}",
-    ),
-    Fault(
-        "429, free tier",
-        error(429, "Free-tier limit reached for the hour."),
-        1,
+    reported(422, "Unprocessable", openai.UnprocessableEntityError),
+    reported(
+        429,
+        "Free-tier limit reached for the hour.",
         openai.RateLimitError,
-        f"Error code: 429 - Free-tier limit reached for the hour. {TRACED_CALL} "
         "Wait for the hour to pass, or top up at https://aimlapi.com/app/billing.",
     ),
-    Fault(
-        "500 that is a 400",
-        error(500, "400 Unable to access model x"),
-        1,
+    reported(500, "400 Unable to access model x", openai.InternalServerError, f"{LOOK_UP}."),
+    reported(
+        500,
+        MAINTENANCE,
         openai.InternalServerError,
-        f"Error code: 500 - 400 Unable to access model x {TRACED_CALL} {LOOK_UP}.",
-    ),
-    Fault(
-        "500, maintenance",
-        error(500, "The model is under maintenance, please contact us."),
-        1,
-        openai.InternalServerError,
-        f"Error code: 500 - The model is under maintenance, please contact us. {TRACED_CALL} "
         "Use another model for now, for example through FallbackChatGenerator.",
     ),
-    Fault(
-        "504",
-        error(504, "Generation timeout"),
-        1,
-        openai.InternalServerError,
-        f"Error code: 504 - Generation timeout {TRACED_CALL} {STREAM}",
-    ),
+    reported(504, "Generation timeout", openai.InternalServerError, STREAM),
 ]
 PASSING = [
-    Fault(
-        "429",
-        error(429, "Too Many Requests"),
-        3,
-        openai.RateLimitError,
-        f"Error code: 429 - Too Many Requests {TRACED_CALL} Send fewer requests at a time, or raise `max_retries`.",
+    reported(
+        429, "Too Many Requests", openai.RateLimitError, "Send fewer requests at a time, or raise `max_retries`.", 3
     ),
-    Fault(
-        "500",
-        error(500, "Internal server error"),
-        3,
-        openai.InternalServerError,
-        f"Error code: 500 - Internal server error {TRACED_CALL}",
-    ),
-    Fault(
-        "500 that is a 429",
-        error(500, "429 Too Many Requests"),
-        3,
-        openai.InternalServerError,
-        f"Error code: 500 - 429 Too Many Requests {TRACED_CALL}",
-    ),
+    reported(500, "Internal server error", openai.InternalServerError, tries=3),
+    reported(500, "429 Too Many Requests", openai.InternalServerError, tries=3),
     Fault(
         "502, a page",
         whole(b"<h1>Bad\n Gateway</h1>", 502, content_type="text/html", retry_after_ms="1"),
-        3,
-        openai.InternalServerError,
         f"Error code: 502 - <h1>Bad Gateway</h1> {CALL}",
+        openai.InternalServerError,
+        3,
     ),
     Fault(
         "503",
         whole({"error": {"message": "Service unavailable"}}, 503, retry_after_ms="1"),
-        3,
-        openai.InternalServerError,
         f"Error code: 503 - Service unavailable {CALL}",
+        openai.InternalServerError,
+        3,
     ),
     Fault(
         "503, body cut",
         (head(503, content_type="application/json", content_length="99"), b"{", drop),
-        3,
-        openai.APIConnectionError,
         f"Connection error. {CUT} (received 1 bytes, expected 99) {CALL}",
+        openai.APIConnectionError,
+        3,
     ),
     Fault(
         "dropped unanswered",
         (drop,),
-        3,
-        openai.APIConnectionError,
         f"Connection error. Server disconnected without sending a response. {CALL}",
+        openai.APIConnectionError,
+        3,
     ),
     Fault(
         "reset unanswered",
         (reset,),
-        3,
-        openai.APIConnectionError,
         re.compile(rf"Connection error\..* {re.escape(CALL)}"),
+        openai.APIConnectionError,
+        3,
     ),
 ]
 ANSWERED_FAULTS = [
     Fault(
         "no answer in time",
         (stall,),
-        1,
-        openai.APITimeoutError,
         re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
-        {"timeout": SOON},
+        openai.APITimeoutError,
+        settings={"timeout": SOON},
     ),
-    Fault("cut", (*BEGUN, drop), 1, openai.APIConnectionError, CUT_PLAIN, streamed=((*BEGUN_STREAM, drop), CUT_STREAM)),
+    Fault("cut", (*BEGUN, drop), CUT_PLAIN, openai.APIConnectionError, streamed=((*BEGUN_STREAM, drop), CUT_STREAM)),
     Fault(
         "stalled",
         (*BEGUN, stall),
-        1,
-        openai.APITimeoutError,
         re.compile(rf"Request timed out\..* {re.escape(ANSWERED)} {re.escape(WAIT)}"),
-        {"timeout": SOON},
+        openai.APITimeoutError,
+        settings={"timeout": SOON},
         streamed=((*BEGUN_STREAM, stall), ""),
     ),
     Fault(
         "not what its encoding says",
         whole(b"no gzip", content_encoding="gzip", **TRACING),
-        1,
-        openai.APIConnectionError,
         re.compile(rf"The reply broke off: Error -3 while decompressing .* {re.escape(ANSWERED)}"),
+        openai.APIConnectionError,
     ),
     Fault(
         "200 with an error",
         error(200, "429 Too Many Requests"),
-        1,
-        openai.APIError,
         f"AIMLAPI answered with an error instead of a completion: 429 Too Many Requests {TRACED_CALL}",
         streamed=(
             (*BEGUN_STREAM, event(OVERLOADED), stall),
@@ -261,8 +201,6 @@ ANSWERED_FAULTS = [
     Fault(
         "malformed JSON",
         whole(b'{"choices": [', **TRACING),
-        1,
-        openai.APIError,
         f'AIMLAPI answered with malformed JSON: {{"choices": [ {ANSWERED}',
         streamed=(
             (*BEGUN_STREAM, event('{"choices": ['), stall),
@@ -272,15 +210,11 @@ ANSWERED_FAULTS = [
     Fault(
         "a page",
         whole(b"<h1>Just\n a moment</h1>", content_type="text/html", **TRACING),
-        1,
-        openai.APIError,
         f"AIMLAPI answered with malformed JSON: <h1>Just a moment</h1> {ANSWERED}",
     ),
     Fault(
         "200 with MiniMax's error",
         whole({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, **TRACING),
-        1,
-        openai.APIError,
         f"AIMLAPI answered with an error instead of a completion: 1008: insufficient balance {ANSWERED} {TOP_UP}",
         streamed=(
             whole({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, **TRACING),
@@ -290,8 +224,6 @@ ANSWERED_FAULTS = [
     Fault(
         "nothing in it",
         whole({"choices": []}, **TRACING),
-        1,
-        openai.APIError,
         f"AIMLAPI answered without choices {ANSWERED}",
         streamed=(stream_head(**TRACING) + DONE, f"The stream ended without a choice {ANSWERED}"),
     ),
@@ -341,14 +273,14 @@ def unreachable() -> tuple[socket.socket, str]:
 
 
 UNCONNECTED = [
-    Fault("nobody listens", (), 3, openai.APIConnectionError, re.compile(rf"Connection error\. .+ {re.escape(CALL)}")),
+    Fault("nobody listens", (), re.compile(rf"Connection error\. .+ {re.escape(CALL)}"), openai.APIConnectionError, 3),
     Fault(
         "connect timeout",
         (),
-        3,
-        openai.APITimeoutError,
         re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
-        {"timeout": 0.1},
+        openai.APITimeoutError,
+        3,
+        settings={"timeout": 0.1},
     ),
 ]
 

@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -21,7 +21,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.api import Api, chat_generator
-from tests.support.modes import ASYNC_STREAMED, SYNC_STREAMED, Mode, in_all_modes, in_both_clients, streamed_only
+from tests.support.modes import ASYNC_STREAMED, Mode, in_all_modes, in_both_clients, streamed_only
 from tests.support.replies import HELLO
 from tests.support.server import (
     DONE,
@@ -56,50 +56,37 @@ class Interrupted(BaseException):
     pass
 
 
-def broken_callback(mode: Mode, error: BaseException) -> Callable[[Any], Any]:
-    def callback(chunk: Any) -> None:
-        raise error
-
-    async def async_callback(chunk: Any) -> None:
-        raise error
-
-    return async_callback if mode.asynchronous else callback
-
-
 OPEN_STREAM = (stream_head(), event(WORD), event(WORD), stall)
 
 
-def assert_disconnects(mode: Mode, server: FaultServer, call: Callable[[], Any], expected: type[BaseException]) -> None:
+def assert_disconnects(
+    mode: Mode, server: FaultServer, generator: Any, expected: type[BaseException], **kwargs: Any
+) -> None:
     """The server sees the disconnect while the exception is handled: the event loop gets no turn before that."""
-    seen = []
 
-    def handle() -> None:
-        seen.append(server.all_disconnected())
-
-    async def call_async() -> None:
+    async def main() -> bool:
         try:
-            await call()
+            await mode.complete_async(generator, **kwargs)
         except expected:
-            handle()
+            return server.all_disconnected()
+        return False
 
-    if mode.asynchronous:
-        asyncio.run(call_async())
-    else:
-        try:
-            call()
-        except expected:
-            handle()
-    assert seen == [True]
+    assert asyncio.run(main())
 
 
 @streamed_only
 @in_both_clients
 @pytest.mark.parametrize("error", [ValueError("a bug"), Interrupted()], ids=["exception", "interrupt"])
 def test_callback_that_raises_ends_the_stream(mode: Mode, error: BaseException, http_client_kwargs) -> None:
+    def callback(chunk: Any) -> None:
+        raise error
+
+    async def callback_async(chunk: Any) -> None:
+        raise error
+
+    broken = callback_async if mode.asynchronous else callback
     with serving(OPEN_STREAM, http_client_kwargs=http_client_kwargs) as (server, generator):
-        run = mode.complete_async if mode.asynchronous else mode.complete
-        callback = broken_callback(mode, error)
-        assert_disconnects(mode, server, lambda: run(generator, streaming_callback=callback), type(error))
+        assert_disconnects(mode, server, generator, type(error), streaming_callback=broken)
 
 
 @streamed_only
@@ -108,8 +95,7 @@ def test_callback_that_raises_ends_the_stream(mode: Mode, error: BaseException, 
 def test_bad_frame_ends_the_stream(mode: Mode, bad: bytes, http_client_kwargs) -> None:
     answer = (stream_head(), event(WORD), bad, stall)
     with serving(answer, http_client_kwargs=http_client_kwargs) as (server, generator):
-        run = mode.complete_async if mode.asynchronous else mode.complete
-        assert_disconnects(mode, server, lambda: run(generator), openai.APIError)
+        assert_disconnects(mode, server, generator, openai.APIError)
 
 
 @in_both_clients
@@ -168,21 +154,13 @@ def traced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setattr(kind, "create", lambda self, create=create, **kwargs: create(self, **kwargs))
 
 
+@streamed_only
 @in_both_clients
 @pytest.mark.usefixtures("traced")
-def test_streams_share_a_connection(http_client_kwargs) -> None:
-    with serving(STREAMED_HELLO, http_client_kwargs=http_client_kwargs) as (server, generator):
-        for _ in range(20):
-            assert SYNC_STREAMED.complete(generator).text == "Hello"
-        assert (len(server.requests), server.connections) == (20, 1)
-
-
-@in_both_clients
-@pytest.mark.usefixtures("traced")
-def test_asynchronous_streams_share_a_connection(http_client_kwargs) -> None:
+def test_streams_share_a_connection(mode: Mode, http_client_kwargs) -> None:
     async def main() -> None:
         for _ in range(20):
-            assert (await ASYNC_STREAMED.complete_async(generator)).text == "Hello"
+            assert (await mode.complete_async(generator)).text == "Hello"
 
     with serving(STREAMED_HELLO, http_client_kwargs=http_client_kwargs) as (server, generator):
         asyncio.run(main())
@@ -211,18 +189,12 @@ def test_server_that_goes_on_after_done_holds_nothing_back(
     settings = {"http_client_kwargs": {**(http_client_kwargs or {}), "verify": False}} if secure else {}
     with serving(answer, hello(mode), tls=tls if secure else None, **settings) as (server, generator):
 
-        async def main() -> str | None:
-            reply = await mode.complete_async(generator)
+        async def main() -> None:
+            assert (await mode.complete_async(generator)).text == "Hello"
             assert server.all_disconnected()
             await mode.complete_async(generator)
-            return reply.text
 
-        if mode.asynchronous:
-            assert asyncio.run(main()) == "Hello"
-        else:
-            assert mode.complete(generator).text == "Hello"
-            assert server.all_disconnected()
-            mode.complete(generator)
+        asyncio.run(main())
         assert server.connections == 2
 
 

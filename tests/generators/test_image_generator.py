@@ -2,16 +2,13 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-import asyncio
 import base64
-import pickle
 from typing import Any
 
 import httpx
 import httpx2
 import openai
 import pytest
-import yaml
 from haystack import Pipeline
 from haystack.components.builders import PromptBuilder
 from haystack.utils import Secret
@@ -333,15 +330,6 @@ def test_a_response_format_that_is_none_is_refused() -> None:
         AIMLAPIImageGenerator(response_format="png")
 
 
-def test_openai_environment_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BASE_URL", "ORG_ID", "PROJECT_ID", "API_KEY", "CUSTOM_HEADERS", "TIMEOUT", "MAX_RETRIES"):
-        monkeypatch.setenv(f"OPENAI_{name}", "X-Evil: evil")
-    api = Api()
-    image_generator(api, api_base_url=None).run(PROMPT)
-    assert [request.url.host for request in api.requests] == ["api.aimlapi.com"]
-    assert "evil" not in str([request.headers.raw for request in api.requests + api.downloads]).lower()
-
-
 # Downloads
 
 
@@ -496,76 +484,3 @@ async def test_an_error_tells_what_helps(mode: Mode) -> None:
     body = {"message": "You have run out of credits.", "requestId": "req-1", "statusCode": 403}
     with pytest.raises(openai.PermissionDeniedError, match=r"run out of credits.*req-1.*Top up"):
         await mode.call(image_generator(Api(httpx2.Response(403, json=body))), PROMPT)
-
-
-# Client
-
-
-def test_event_loops_in_a_row_are_served() -> None:
-    component = image_generator(Api())
-    for _ in range(3):
-        assert asyncio.run(component.run_async(PROMPT))["images"] == [BASE64]
-
-
-async def test_it_can_be_closed_and_used_again() -> None:
-    component = image_generator(Api())
-    component.warm_up()
-    await component.warm_up_async()
-    component.close()
-    await component.close_async()
-    assert component.client is component.async_client is None
-    assert component.run(PROMPT)["images"] == [BASE64]
-
-
-def test_it_can_be_pickled() -> None:
-    component = AIMLAPIImageGenerator()
-    component.warm_up()
-    assert pickle.loads(pickle.dumps(component)).to_dict() == component.to_dict()
-
-
-# Serialization
-
-
-def test_to_dict_writes_every_setting() -> None:
-    data = AIMLAPIImageGenerator().to_dict()
-    assert data == {
-        "type": "haystack_integrations.components.generators.aimlapi.image_generator.AIMLAPIImageGenerator",
-        "init_parameters": {
-            "api_key": {"type": "env_var", "env_vars": ["AIMLAPI_API_KEY"], "strict": True},
-            "model": "openai/gpt-image-2",
-            "quality": None,
-            "size": None,
-            "response_format": None,
-            "api_base_url": "https://api.aimlapi.com/v1",
-            "generation_kwargs": {},
-            "timeout": None,
-            "extra_headers": None,
-            "max_retries": None,
-            "http_client_kwargs": None,
-        },
-    }
-    assert AIMLAPIImageGenerator.from_dict(data).to_dict() == data
-
-
-def test_to_dict_and_from_dict_are_a_round_trip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEWAY", "hidden")
-    headers = {"X-Gateway": Secret.from_env_var("GATEWAY"), "X-Title": "Mine"}
-    component = AIMLAPIImageGenerator(
-        model="flux/dev",
-        quality="hd",
-        size="512x512",
-        response_format="url",
-        generation_kwargs={"seed": 1, "extra_headers": headers},
-        extra_headers=headers,
-        timeout=1.5,
-        max_retries=1,
-        http_client_kwargs={"limits": {"max_connections": 3}},
-    )
-    data = component.to_dict()
-    text = yaml.safe_dump(data)
-    loaded = [AIMLAPIImageGenerator.from_dict(data) for _ in range(2)]
-    assert [other.to_dict() for other in loaded] == [data, data]
-    assert yaml.safe_dump(data) == text
-    assert "hidden" not in text
-    assert loaded[0].extra_headers == loaded[0].generation_kwargs["extra_headers"] == headers
-    assert component.generation_kwargs["extra_headers"] is headers

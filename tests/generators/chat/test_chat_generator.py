@@ -78,10 +78,6 @@ def test_types_ship_with_the_package() -> None:
     assert files(aimlapi).joinpath("py.typed").is_file()
 
 
-def test_telemetry_is_the_model_alone() -> None:
-    assert chat_generator(Api())._get_telemetry_data() == {"model": MODEL}
-
-
 # What a call does
 
 
