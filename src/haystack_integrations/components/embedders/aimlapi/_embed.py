@@ -13,13 +13,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 from haystack import logging
 from openai import APIError, APIStatusError
+from openai.types import CreateEmbeddingResponse, Embedding
+from openai.types.create_embedding_response import Usage
 from openai.types.embedding_create_params import EmbeddingCreateParams
 
-from haystack_integrations.common.aimlapi.body import call_meta, checked_body, drop_empty, rest_of_service_meta
+from haystack_integrations.common.aimlapi.body import (
+    call_meta,
+    checked_body,
+    drop_empty,
+    rest_of_service_meta,
+    to_plain,
+)
 from haystack_integrations.common.aimlapi.endpoint import Endpoint
-from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.common.aimlapi.errors import provider_message, reply_error
 from haystack_integrations.common.aimlapi.models import profile
 from haystack_integrations.common.aimlapi.parameters import split_parameters
 
@@ -35,12 +44,17 @@ _RESERVED = {
     "model": "the init parameter `model`",
     "dimensions": "the init parameter `dimensions`",
 }
-# What the API says of a batch that a smaller one would not run into: too many texts, or too many tokens in all.
+_SUMMED = ("usage", "cost", "inference_ids")
+_ADDED = (int, float, list)
+# What the vendors say of too many texts or tokens: a limit, what is limited, and a number. Of a single text as well,
+# since it is found by halving.
 _TOO_LARGE_STATUS = (400, 413, 422)
+_LIMIT = (
+    r"(?:\bmax\b|maximum|limit|exceed|at most|up to|(?:less|larger|longer) than|too (?:many|big)|allowed|should be)"
+)
+_LIMITED = r"\b(?:tokens?\b|batch size|(?:context|input|sequence) length|instance|array|element|character)"
 _TOO_LARGE = re.compile(
-    r"token|too (many|large|long)|batch|\b(input|context)\b.{0,40}\b(length|size)|(array|items?|inputs|texts)\b.{0,40}"
-    r"(at most|less than|maximum|max|exceed|up to|limit)|maximum",
-    re.IGNORECASE | re.DOTALL,
+    rf"(?=.*\d)(?:.*{_LIMIT}.{{0,60}}{_LIMITED}|.*{_LIMITED}.{{0,60}}{_LIMIT})", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -67,7 +81,25 @@ def build_arguments(
     if declared and "encoding_format" in declared.parameters:
         # A quarter of the bytes of numbers in JSON.
         body.setdefault("encoding_format", "base64")
-    return {"model": model, "input": texts, "extra_body": body, **options}
+    # By name where the SDK has a parameter: there, subclasses look for them.
+    named = {name: body.pop(name) for name in ENDPOINT.declared if name in body}
+    return {"model": model, "input": texts, **named, "extra_body": body, **options}
+
+
+def reply_body(answer: Any) -> dict[str, Any]:
+    """
+    Get the body of a reply.
+
+    :param answer: What the call returned.
+    :returns: The body as a dictionary.
+    :raises APIError: If it is an error, or no JSON object.
+    """
+    body = to_plain(answer)
+    if not isinstance(body, Mapping) and isinstance(getattr(answer, "data", None), list):
+        # A mock has what Haystack's components read, as attributes.
+        data = [{"embedding": entry.embedding} for entry in answer.data]
+        body = {"data": data, "model": answer.model, "usage": answer.usage}
+    return checked_body(body, "embeddings")
 
 
 def decode_vectors(body: Mapping[str, Any], *, expected: int) -> list[list[float]]:
@@ -83,24 +115,51 @@ def decode_vectors(body: Mapping[str, Any], *, expected: int) -> list[list[float
     if not isinstance(data, list) or len(data) != expected or not all(isinstance(entry, dict) for entry in data):
         got = len(data) if isinstance(data, list) else "no"
         raise reply_error(body, f"AIMLAPI answered with {got} embeddings to {expected} texts")
-    indexes = [entry.get("index") for entry in data]
-    if sorted(index for index in indexes if isinstance(index, int)) == list(range(expected)):
-        data = sorted(data, key=lambda entry: entry["index"])
-    return [_decode_vector(entry.get("embedding"), body) for entry in data]
+    vectors = [_decode_vector(entry.get("embedding"), body) for entry in data]
+    # Google leaves out zeros.
+    places = [0 if (index := entry.get("index")) is None else index for entry in data]
+    if any(type(place) is not int for place in places) or (any(places) and sorted(places) != list(range(expected))):
+        raise reply_error(body, f"AIMLAPI answered with embeddings whose indexes cannot be right: {places}")
+    if not any(places):
+        # Some gateways number them all alike, and keep the order.
+        return vectors
+    return [vector for _, vector in sorted(zip(places, vectors, strict=True))]
 
 
 def _decode_vector(value: Any, body: Mapping[str, Any]) -> list[float]:
+    numbers = value
     if isinstance(value, str):
         try:
+            # As fast as numpy: most of the time goes into the list.
             floats = array("f", base64.b64decode(value, validate=True))
-        except ValueError as error:
-            raise reply_error(body, "AIMLAPI answered with an embedding that cannot be read") from error
+        except ValueError:
+            floats = array("f")
         if sys.byteorder == "big":  # pragma: no cover
             floats.byteswap()
-        return floats.tolist()
-    if not isinstance(value, list) or not value:
+        numbers = floats.tolist()
+    if not numbers or not isinstance(numbers, list) or not set(map(type, numbers)) <= {float, int}:
         raise reply_error(body, "AIMLAPI answered with an embedding that cannot be read")
-    return value
+    return numbers
+
+
+def typed_reply(answer: Any) -> CreateEmbeddingResponse:
+    """
+    Get the reply to a single text as the SDK's type, as which subclasses take it.
+
+    :param answer: What the call returned.
+    :returns: The reply, with numbers for a vector.
+    :raises APIError: If it is an error, or has not one vector.
+    """
+    body = reply_body(answer)
+    (vector,) = decode_vectors(body, expected=1)
+    usage = body.get("usage")
+    return CreateEmbeddingResponse.model_construct(
+        **{
+            **body,
+            "data": [Embedding.model_construct(embedding=vector, index=0, object="embedding")],
+            "usage": Usage.model_construct(**usage) if isinstance(usage, dict) else usage,
+        }
+    )
 
 
 def embedding_meta(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
@@ -119,7 +178,7 @@ def embedding_meta(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[
         **drop_empty(body, {"data", "object", "meta", "model", "usage"}),
         **rest_of_service_meta(body.get("meta")),
         **ids,
-        "inference_ids": [inference_id] if inference_id else [],
+        **({"inference_ids": [inference_id]} if inference_id else {}),
     }
 
 
@@ -131,19 +190,15 @@ def add_meta(known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     :param more: What one more reply tells.
     :returns: Tokens, credits and USD in sum, the ids of all, and everything else as the last one had it.
     """
-    if not known:
-        return dict(more)
-    summed: dict[str, Any] = {
-        name: _sum(known.get(name), more.get(name)) for name in ("usage", "cost") if name in {**known, **more}
-    }
-    return {**known, **more, **summed, "inference_ids": [*known["inference_ids"], *more["inference_ids"]]}
+    summed = {name: _sum(known.get(name), more.get(name)) for name in _SUMMED if name in {**known, **more}}
+    return {**known, **more, **summed}
 
 
 def _sum(known: Any, more: Any) -> Any:
     if isinstance(known, Mapping) and isinstance(more, Mapping):
         return {name: _sum(known.get(name), more.get(name)) for name in {**known, **more}}
-    if isinstance(known, (int, float)) and isinstance(more, (int, float)):
-        return known + more
+    if isinstance(known, _ADDED) and isinstance(more, _ADDED):
+        return known + more  # type: ignore[operator]
     return known if more is None else more
 
 
@@ -165,7 +220,7 @@ class Batches:
     done: int = 0
     _vectors: dict[str, list[float]] = field(default_factory=dict)
     _meta: dict[str, Any] = field(default_factory=dict)
-    _error: APIError | None = None
+    _failure: tuple[APIError, list[str]] | None = None
     _pending: deque[list[str]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -183,7 +238,7 @@ class Batches:
 
         :returns: The ids of its documents; None if there is none left, or the run is to end.
         """
-        return None if self._error or not self._pending else self._pending.popleft()
+        return None if self._failure or not self._pending else self._pending.popleft()
 
     def add(self, ids: list[str], answer: Any, headers: Mapping[str, str]) -> None:
         """
@@ -194,7 +249,7 @@ class Batches:
         :param headers: The headers of the response.
         :raises APIError: If it is an error, or has not one vector for each text.
         """
-        body = checked_body(answer, "embeddings")
+        body = reply_body(answer)
         self._vectors.update(zip(ids, decode_vectors(body, expected=len(ids)), strict=True))
         self._meta = add_meta(self._meta, embedding_meta(body, headers))
         self.done += len(ids)
@@ -206,17 +261,13 @@ class Batches:
         :param ids: The ids of its documents.
         :param error: What went wrong.
         """
-        if len(ids) > 1 and _is_too_large(error):
+        if len(ids) > 1 and is_too_large(error):
             middle = len(ids) // 2
             self._pending.extendleft((ids[middle:], ids[:middle]))
             return
-        if len(ids) == 1:
-            position = list(self.texts).index(ids[0])
-            error.message = f"{error.message} It was about the document {ids[0]}, at position {position}."
-            error.args = (error.message,)
         self.done += len(ids)
         if self.raise_on_failure:
-            self._error = self._error or error
+            self._failure = self._failure or (error, ids)
         else:
             logger.warning(
                 "Failed embedding of documents {ids} caused by {error}", ids=", ".join(ids), error=error.message
@@ -227,17 +278,28 @@ class Batches:
         Take the end of the run.
 
         :returns: The vectors by the ids of their documents, and the meta.
-        :raises APIError: The first failure, if one is to be raised. Its `vectors` are those that came before it.
+        :raises APIError: The first failure, if one is to be raised, with the attributes `document_ids`, whose batch it
+            was, and `vectors`, what was embedded before.
         """
-        if self._error:
-            self._error.vectors = self._vectors  # type: ignore[attr-defined]
-            raise self._error
+        if self._failure:
+            error, ids = self._failure
+            vars(error).update(document_ids=ids, vectors=self._vectors)
+            raise error
         return self._vectors, self._meta
 
 
-def _is_too_large(error: APIError) -> bool:
+def is_too_large(error: APIError) -> bool:
+    """
+    Tell whether the API refused a batch for its size.
+
+    :param error: What it was refused with.
+    :returns: True if less of it may pass.
+    """
     return (
         isinstance(error, APIStatusError)
         and error.status_code in _TOO_LARGE_STATUS
-        and bool(_TOO_LARGE.search(error.message))
+        and (
+            error.status_code == httpx2.codes.REQUEST_ENTITY_TOO_LARGE
+            or bool(_TOO_LARGE.match(provider_message(error.body)))
+        )
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from haystack import Document, component, default_from_dict
+from haystack import Document, component, default_from_dict, logging
 from haystack.components.embedders import OpenAIDocumentEmbedder
 from haystack.utils import Secret
 from openai import APIError
@@ -22,7 +22,9 @@ from haystack_integrations.common.aimlapi.models import DEFAULT_EMBEDDING_MODEL,
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
-from ._embed import ENDPOINT, Batches, build_arguments
+from ._embed import ENDPOINT, Batches, build_arguments, is_too_large
+
+logger = logging.getLogger(__name__)
 
 
 @component
@@ -30,13 +32,13 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
     """
     Embeds documents using any of the embedding models that AIMLAPI (AI/ML API) serves.
 
-    This component works wherever Haystack's `OpenAIDocumentEmbedder` does, with the models of OpenAI, Google, Voyage,
-    Alibaba, BAAI and others. It shares with the generators the client, the environment variables, errors, retries, cost
-    and ids. Beyond its parent:
+    This component works wherever Haystack's `OpenAIDocumentEmbedder` does, with the models of OpenAI, Google, Voyage
+    and Alibaba. It shares with the generators the client, the environment variables, errors, retries, cost and ids.
+    Beyond its parent:
 
     - A failure is raised by default: an index with holes is worse than an error. What was embedded, and paid, before
       it is in the `documents` of the error.
-    - A batch that is too large for the model is halved and sent again.
+    - A batch that is too large for the model is halved and sent again, down to a single text, which the error names.
     - `run_async` sends several batches at once.
 
     ### Usage example
@@ -98,9 +100,9 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
         :param embedding_separator:
             What stands between these fields and the text.
         :param generation_kwargs:
-            Parameters of the model, sent as fields of the request body, such as `input_type` (Voyage), or `task_type`,
-            `title` and `auto_truncate` (Google). `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds)
-            are options of the request.
+            Parameters of the model, sent as fields of the request body, such as `task_type` and `auto_truncate`
+            (Google), or `input_type` (Voyage). `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds) are
+            options of the request.
         :param timeout:
             Seconds until a call without an answer fails. If not set, the environment variable `AIMLAPI_TIMEOUT`, else
             the SDK's default: 600 seconds, and 5 to connect.
@@ -113,7 +115,7 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
             Keyword arguments of the HTTP client, laid over the SDK's defaults. The client is an `httpx2.Client` or
             `httpx2.AsyncClient`, or one of `httpx` if a value is an object of `httpx`. `limits` can be a dictionary.
         :param raise_on_failure:
-            Whether a failure is raised. If not, it is logged, and the documents of the batch have no embedding.
+            Whether a failure is raised. If not, it is logged, and the documents that it is about have no embedding.
         :param concurrency_limit:
             How many batches `run_async` sends at once, at most.
         :raises ValueError:
@@ -194,12 +196,14 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
         :raises ValueError:
             If a document has nothing to embed, there is no API key, or a parameter or header cannot be sent.
         :raises openai.APIError:
-            If a call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done; its attribute
-            `documents` holds copies of all documents, with embeddings where there were some before the failure.
+            If a call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done. Its attribute
+            `documents` holds copies of all documents, with the embeddings that were made, and paid, before or beside
+            it; `document_ids` those of its batch.
         """
         texts = self._checked_texts(documents)
         if not texts:
-            return {"documents": [], "meta": {}}
+            return {"documents": _with_embeddings(documents, {}), "meta": {}}
+        self.warm_up()
         with _documents_in_error(documents):
             vectors, meta = self._embed_batch(texts_to_embed=texts, batch_size=self.batch_size)
         return {"documents": _with_embeddings(documents, vectors), "meta": meta}
@@ -223,12 +227,15 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
         :raises ValueError:
             If a document has nothing to embed, there is no API key, or a parameter or header cannot be sent.
         :raises openai.APIError:
-            If a call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done; its attribute
-            `documents` holds copies of all documents, with embeddings where there were some before the failure.
+            If a call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done. Its attribute
+            `documents` holds copies of all documents, with the embeddings that were made, and paid, before or beside
+            it; `document_ids` those of its batch.
         """
         texts = self._checked_texts(documents)
         if not texts:
-            return {"documents": [], "meta": {}}
+            return {"documents": _with_embeddings(documents, {}), "meta": {}}
+        # Held until all calls are over: the client closes with its life.
+        _client, _life = await self._async_client()
         with _documents_in_error(documents):
             vectors, meta = await self._embed_batch_async(texts_to_embed=texts, batch_size=self.batch_size)
         return {"documents": _with_embeddings(documents, vectors), "meta": meta}
@@ -236,15 +243,17 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
     def _checked_texts(self, documents: list[Document]) -> dict[str, str]:
         if not isinstance(documents, list) or not all(isinstance(document, Document) for document in documents):
             msg = (
-                "AIMLAPIDocumentEmbedder expects a list of Documents as input. "
+                f"{type(self).__name__} expects a list of Documents as input. "
                 "In case you want to embed a string, please use the AIMLAPITextEmbedder."
             )
             raise TypeError(msg)
         texts = self._prepare_texts_to_embed(documents=documents)
         if empty := [document_id for document_id, text in texts.items() if not text]:
             msg = f"There is nothing to embed in the documents {', '.join(empty)}: their texts are empty."
-            raise ValueError(msg)
-        return texts
+            if self.raise_on_failure:
+                raise ValueError(msg)
+            logger.warning("{reason}", reason=msg)
+        return {document_id: text for document_id, text in texts.items() if text}
 
     def _embed_batch(
         self, texts_to_embed: dict[str, str], batch_size: int
@@ -267,10 +276,7 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
         self, texts_to_embed: dict[str, str], batch_size: int
     ) -> tuple[dict[str, list[float]], dict[str, Any]]:
         batches = self._batches(texts_to_embed, batch_size)
-        # Held until all calls are over: the client closes with its life. What cannot be sent is told before the first.
         client, _life = await self._async_client()
-        with call_context():
-            self._arguments([])
 
         async def send_batches() -> None:
             while (ids := batches.next()) is not None:
@@ -285,9 +291,14 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
                 bar.update(batches.done - bar.n)
 
         with self._progress_bar(batches) as bar:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.concurrency_limit, batches.waiting)):
-                    group.create_task(send_batches())
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self.concurrency_limit, batches.waiting)):
+                        group.create_task(send_batches())
+            except BaseExceptionGroup as failures:
+                # As `run` raises it.
+                failure = failures.exceptions[0]
+                raise failure from failure.__cause__
         return batches.finish()
 
     def _batches(self, texts: dict[str, str], batch_size: int) -> Batches:
@@ -295,7 +306,7 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
         size = min(batch_size, declared.most) if declared else batch_size
         return Batches(texts=texts, size=size, raise_on_failure=self.raise_on_failure)
 
-    def _progress_bar(self, batches: Batches) -> tqdm:
+    def _progress_bar(self, batches: Batches) -> "tqdm[Any]":
         return tqdm(total=len(batches.texts), disable=not self.progress_bar, desc="Calculating embeddings")
 
     def _arguments(self, texts: list[str]) -> dict[str, Any]:
@@ -308,10 +319,8 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
 
 
 def _with_embeddings(documents: list[Document], vectors: dict[str, list[float]]) -> list[Document]:
-    return [
-        replace(document, embedding=vectors[document.id]) if document.id in vectors else replace(document)
-        for document in documents
-    ]
+    # One that is left over from another model would be compared with those of this one.
+    return [replace(document, embedding=vectors.get(document.id)) for document in documents]
 
 
 @contextmanager
@@ -319,6 +328,10 @@ def _documents_in_error(documents: list[Document]) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        # What was embedded was paid.
-        error.documents = _with_embeddings(documents, getattr(error, "vectors", {}))  # type: ignore[attr-defined]
+        vars(error)["documents"] = _with_embeddings(documents, vars(error).pop("vectors", {}))
+        ids = getattr(error, "document_ids", [])
+        if len(ids) == 1 and is_too_large(error):
+            position = next(place for place, document in enumerate(documents) if document.id in ids)
+            error.message = f"{error.message} It is about the document {ids[0]}, at position {position}: split it."
+            error.args = (error.message,)
         raise

@@ -8,7 +8,6 @@ from haystack import component, default_from_dict
 from haystack.components.embedders import OpenAITextEmbedder
 from haystack.utils import Secret
 
-from haystack_integrations.common.aimlapi.body import checked_body
 from haystack_integrations.common.aimlapi.call import CallContext, call_context, current_call
 from haystack_integrations.common.aimlapi.client import BASE_URL, ClientOwner
 from haystack_integrations.common.aimlapi.endpoint import request
@@ -17,7 +16,7 @@ from haystack_integrations.common.aimlapi.models import DEFAULT_EMBEDDING_MODEL,
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
-from ._embed import ENDPOINT, build_arguments, decode_vectors, embedding_meta
+from ._embed import ENDPOINT, build_arguments, decode_vectors, embedding_meta, reply_body, typed_reply
 
 
 @component
@@ -25,8 +24,8 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
     """
     Embeds a text, such as a query, using any of the embedding models that AIMLAPI (AI/ML API) serves.
 
-    This component works wherever Haystack's `OpenAITextEmbedder` does, with the models of OpenAI, Google, Voyage,
-    Alibaba, BAAI and others. It shares with the generators the client, the environment variables, errors, retries, cost
+    This component works wherever Haystack's `OpenAITextEmbedder` does, with the models of OpenAI, Google, Voyage and
+    Alibaba. It shares with the generators the client, the environment variables, errors, retries, cost
     and ids. For the models and what they take, see the
     [AIMLAPI documentation](https://docs.aimlapi.com/api-references/embedding-models).
 
@@ -34,7 +33,9 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
     ```python
     from haystack_integrations.components.embedders.aimlapi import AIMLAPITextEmbedder
 
-    embedder = AIMLAPITextEmbedder(model="voyage-3.5", generation_kwargs={"input_type": "query"})
+    embedder = AIMLAPITextEmbedder(
+        model="text-multilingual-embedding-002", generation_kwargs={"task_type": "RETRIEVAL_QUERY"}
+    )
     result = embedder.run("Who lives in Paris?")
     print(len(result["embedding"]), result["meta"]["cost"])
     ```
@@ -145,10 +146,10 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
         with call_context() as call:
-            arguments = self._prepare_input(text)
+            arguments = self._prepare_input(text=text)
             client = self._sync_client()
             with map_api_errors(call, model=self.model):
-                return self._prepare_output(request(client, ENDPOINT, arguments))
+                return self._prepare_output(result=typed_reply(request(client, ENDPOINT, arguments)))
 
     @component.output_types(embedding=list[float], meta=dict[str, Any])
     async def run_async(self, text: str) -> dict[str, Any]:
@@ -171,15 +172,15 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
             If the call fails. Its text holds AIMLAPI's message, the ids of the call and what can be done.
         """
         with call_context() as call:
-            arguments = self._prepare_input(text)
+            arguments = self._prepare_input(text=text)
             client, _life = await self._async_client()
             with map_api_errors(call, model=self.model):
-                return self._prepare_output(await request(client, ENDPOINT, arguments))
+                return self._prepare_output(result=typed_reply(await request(client, ENDPOINT, arguments)))
 
     def _prepare_input(self, text: str) -> dict[str, Any]:
         if not isinstance(text, str):
             msg = (
-                f"AIMLAPITextEmbedder expects a string as an input, got {type(text).__name__}. "
+                f"{type(self).__name__} expects a string as an input, got {type(text).__name__}. "
                 "In case you want to embed a list of Documents, please use the AIMLAPIDocumentEmbedder."
             )
             raise TypeError(msg)
@@ -194,6 +195,6 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
         )
 
     def _prepare_output(self, result: Any) -> dict[str, Any]:
-        body = checked_body(result, "an embedding")
+        body = reply_body(result)
         call = current_call() or CallContext()
         return {"embedding": decode_vectors(body, expected=1)[0], "meta": embedding_meta(body, call.headers)}
