@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
 from haystack import logging
 from openai import APIError, APIStatusError
 from openai.types import CreateEmbeddingResponse, Embedding
@@ -48,7 +47,8 @@ _SUMMED = ("usage", "cost", "inference_ids")
 _ADDED = (int, float, list)
 # What the vendors say of too many texts or tokens: a limit, what is limited, and a number. Of a single text as well,
 # since it is found by halving.
-_TOO_LARGE_STATUS = (400, 413, 422)
+_CONTENT_TOO_LARGE = 413
+_MAY_BE_TOO_LARGE = (400, 422, _CONTENT_TOO_LARGE)
 _LIMIT = (
     r"(?:\bmax\b|maximum|limit|exceed|at most|up to|(?:less|larger|longer) than|too (?:many|big)|allowed|should be)"
 )
@@ -112,10 +112,10 @@ def decode_vectors(body: Mapping[str, Any], *, expected: int) -> list[list[float
     :raises APIError: If there is not one for each text, or one cannot be read.
     """
     data = body.get("data")
-    if not isinstance(data, list) or len(data) != expected or not all(isinstance(entry, dict) for entry in data):
+    if not isinstance(data, list) or len(data) != expected:
         got = len(data) if isinstance(data, list) else "no"
         raise reply_error(body, f"AIMLAPI answered with {got} embeddings to {expected} texts")
-    vectors = [_decode_vector(entry.get("embedding"), body) for entry in data]
+    vectors = [_decode_vector(entry.get("embedding") if isinstance(entry, dict) else None, body) for entry in data]
     # Google leaves out zeros.
     places = [0 if (index := entry.get("index")) is None else index for entry in data]
     if any(type(place) is not int for place in places) or (any(places) and sorted(places) != list(range(expected))):
@@ -295,11 +295,6 @@ def is_too_large(error: APIError) -> bool:
     :param error: What it was refused with.
     :returns: True if less of it may pass.
     """
-    return (
-        isinstance(error, APIStatusError)
-        and error.status_code in _TOO_LARGE_STATUS
-        and (
-            error.status_code == httpx2.codes.REQUEST_ENTITY_TOO_LARGE
-            or bool(_TOO_LARGE.match(provider_message(error.body)))
-        )
-    )
+    if not isinstance(error, APIStatusError) or error.status_code not in _MAY_BE_TOO_LARGE:
+        return False
+    return error.status_code == _CONTENT_TOO_LARGE or bool(_TOO_LARGE.match(provider_message(error.body)))
