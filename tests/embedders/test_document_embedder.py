@@ -461,12 +461,6 @@ async def test_cancelling_leaves_nothing_under_way() -> None:
         assert server.requests == 3
 
 
-def test_event_loops_in_a_row_are_served() -> None:
-    embedder = document_embedder(Api())
-    for _ in range(2):
-        assert vectors(asyncio.run(embedder.run_async(documents("a")))) == [vector("a")]
-
-
 # What others put in the place of the SDK's parts
 
 
@@ -547,10 +541,6 @@ def test_costs_that_are_no_numbers_and_fields_that_come_and_go_are_kept() -> Non
         "cost": {"credits_used": 1, "usd_spent": 1 + 1 / 1024},
         "note": "x",
     }
-
-
-def test_telemetry_is_the_model_alone() -> None:
-    assert document_embedder(Api())._get_telemetry_data() == {"model": MODEL}
 
 
 def test_a_long_vector_comes_through_as_it_is() -> None:

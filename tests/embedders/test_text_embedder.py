@@ -271,7 +271,3 @@ def test_an_output_can_be_prepared_outside_of_a_call() -> None:
         "embedding": [0.5],
         "meta": {"model": None, "usage": None},
     }
-
-
-def test_telemetry_is_the_model_alone() -> None:
-    assert text_embedder(Api())._get_telemetry_data() == {"model": "text-embedding-3-small"}
