@@ -11,12 +11,15 @@ serves http://127.0.0.1:8000/v1 until it is stopped, and takes any key.
 """
 
 import argparse
+import base64
 import functools
 import json
 import os
 import re
 import threading
 import time
+import zlib
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +39,7 @@ TYPES = {
     "/v1/responses": "openai/responses",
     "/v1/images/generations": "openai/image-generations",
     "/v1/images/edits": "openai/image-generations",
+    "/v1/embeddings": "openai/embeddings",
 }
 COST = {"credits_used": 0, "usd_spent": 0.0}
 
@@ -77,25 +81,57 @@ class StandIn(ThreadingHTTPServer):
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The recorded response to a request: to this very request, or at least to its question."""
         recorded = [e for e in self.exchanges if e["request"]["path"] == path]
-        for exchange in recorded:
-            if exchange["request"]["body"] == body:
-                return exchange["response"]
-        for exchange in recorded:
-            if all(exchange["request"]["body"].get(field) == body.get(field) for field in QUESTION):
-                return exchange["response"]
-        if path == "/v1/chat/completions":
-            return unknown_chat(body)
-        if path == "/v1/responses":
-            return unknown_response(body)
-        if path == "/v1/images/generations":
-            return failure(404, path, UNKNOWN)
-        return failure(404, path, f"Cannot POST {path}")
+        # At last, whatever was retrieved for a question or said before it.
+        for alike in (whole, question, last_message):
+            for exchange in recorded:
+                if alike(exchange["request"]["body"]) == alike(body):
+                    return exchange["response"]
+        if path in MADE:
+            return MADE[path](body)
+        return failure(404, path, UNKNOWN if path == "/v1/images/generations" else f"Cannot POST {path}")
 
     def models(self) -> dict[str, Any]:
         asked = [(e["request"]["path"], e["request"]["body"]) for e in self.exchanges if e["response"]["status"] < 400]
+        # Any text can be embedded, and by the default model it is.
+        asked.append(("/v1/embeddings", {"model": "text-embedding-3-small"}))
         ids = sorted({(body["model"], TYPES[path]) for path, body in asked})
         data = [{"id": id_, "type": type_, "aliases": [], "info": {}, "tags": []} for id_, type_ in ids]
         return {"status": 200, "json": {"object": "list", "data": data}}
+
+
+def whole(body: dict[str, Any]) -> Any:
+    return body
+
+
+def question(body: dict[str, Any]) -> Any:
+    return [body.get(field) for field in QUESTION]
+
+
+def last_message(body: dict[str, Any]) -> Any:
+    messages = body.get("messages")
+    # No two requests without one are alike.
+    return (body.get("model"), body.get("stream"), messages[-1]) if messages else object()
+
+
+def embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    """Vectors that are alike where texts have words in common, of the length that is asked for."""
+    texts = body.get("input")
+    texts = texts if isinstance(texts, list) else [texts]
+    if not texts or not all(isinstance(text, str) and text for text in texts):
+        return failure(400, "/v1/embeddings", "Body validation error\nExpected string at input")
+    data = []
+    for index, text in enumerate(texts):
+        vector: Any = array("f", bytes(4 * int(body.get("dimensions") or 1536)))
+        for word in re.findall(r"\w+", text.lower()):
+            vector[zlib.crc32(word.encode()) % len(vector)] += len(word)
+        length = sum(number * number for number in vector) ** 0.5 or 1
+        vector = array("f", [number / length for number in vector])
+        embedding = base64.b64encode(vector).decode() if body.get("encoding_format") == "base64" else vector.tolist()
+        data.append({"object": "embedding", "index": index, "embedding": embedding})
+    tokens = sum(len(text.split()) for text in texts)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    reply = {"object": "list", "data": data, "model": body.get("model"), "usage": usage, "meta": {"usage": COST}}
+    return {"status": 200, "headers": cost_headers(), "json": reply}
 
 
 def unknown_chat(body: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +165,14 @@ def unknown_response(body: dict[str, Any]) -> dict[str, Any]:
         {"type": "response.completed", "response": response},
     ]
     return {"status": 200, "sse": [f"data: {json.dumps(event)}\n\n" for event in events]}
+
+
+# What is answered where nothing is recorded.
+MADE = {
+    "/v1/chat/completions": unknown_chat,
+    "/v1/responses": unknown_response,
+    "/v1/embeddings": embeddings,
+}
 
 
 def cost_headers() -> dict[str, str]:

@@ -9,14 +9,17 @@ import runpy
 import shutil
 import subprocess
 import sys
+from operator import mul
 from pathlib import Path
 
 import httpx
 import httpx2
 import pytest
 import respx
+from haystack import Document
 
-from examples.stand_in import StandIn
+from examples.stand_in import StandIn, stand_in
+from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
 from tests.support.recordings import respond
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +77,12 @@ The ball costs 0.05, and the bat 1.05.
 
 reasoning tokens: 64
 cost: {'credits_used': 5530, 'usd_spent': 0.002765}
+""",
+    "rag.py": """\
+The call raises an exception of the OpenAI SDK whose text holds AIMLAPI's message, the ids of the call and what helps. \
+Faults that may pass are tried again first, so that nothing is paid twice. [When a call fails]
+source: README.md, When a call fails
+cost:   $0.000760
 """,
     "image.py": "image: aimlapi-cat.png\ncost: {'credits_used': 107341, 'usd_spent': 0.0536705}\n",
     "run_pipeline.py": (
@@ -146,15 +155,33 @@ def test_stand_in_runs_by_itself_and_fails_as_the_api_does() -> None:
             httpx2.post(f"{url}/chat/completions", json={}),
             httpx2.post(f"{url}/chat/completions", content="{", headers={"authorization": "Bearer key"}),
             httpx2.post(f"{url}/nothing", json={}, headers={"authorization": "Bearer key"}),
+            httpx2.post(f"{url}/embeddings", json={"input": ["a", ""]}, headers={"authorization": "Bearer key"}),
         ]
         process.terminate()
 
     assert models["object"] == "list"
-    assert {"openai/gpt-5.6-terra", "deepseek/deepseek-v4-flash"} <= {model["id"] for model in models["data"]}
-    assert [error.status_code for error in errors] == [404, 401, 400, 404]
+    assert {"openai/gpt-5.6-terra", "deepseek/deepseek-v4-flash", "text-embedding-3-small"} <= {
+        model["id"] for model in models["data"]
+    }
+    assert [error.status_code for error in errors] == [404, 401, 400, 404, 400]
     assert {frozenset(error.json()) for error in errors} == {
         frozenset({"message", "path", "requestId", "statusCode", "timestamp"})
     }
+
+
+def test_stand_in_embeds_what_was_never_asked() -> None:
+    """Texts with words in common are alike, in either form and at any length."""
+    texts = ["a black cat", "The black cat!", "income tax"]
+    for settings in ({}, {"dimensions": 64}, {"generation_kwargs": {"encoding_format": "float"}}):
+        with stand_in() as url:
+            embedder = AIMLAPIDocumentEmbedder(api_base_url=url, progress_bar=False, **settings)
+            result = embedder.run([Document(content=text) for text in texts])
+            embedder.close()
+        first, second, third = (document.embedding for document in result["documents"])
+        assert len(first) == settings.get("dimensions", 1536)
+        assert sum(map(mul, first, second)) > 0.7
+        assert sum(map(mul, first, third)) < 0.3
+        assert sum(map(mul, first, first)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("snippet", "output"), SNIPPETS, ids=range(1, len(SNIPPETS) + 1))

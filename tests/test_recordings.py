@@ -42,6 +42,14 @@ class Person(BaseModel):
     birth_year: int
 
 
+SECTIONS = """\
+Answer in two sentences, from these sections of a README alone. Name those that you used in brackets.
+
+[When a call fails]
+The exceptions are those of the OpenAI SDK. Their text holds AIMLAPI's message, the ids of the call and what helps. \
+Faults that may pass are tried again."""
+
+
 @dataclass
 class Case:
     question: str | list[ChatMessage]
@@ -111,6 +119,16 @@ CHATS = {
     "image": Case(
         [ChatMessage.from_user(content_parts=["Which bar is the tallest?", CHART])],
         ["The green bar in the middle is the tallest."],
+    ),
+    "rag": Case(
+        [ChatMessage.from_system(SECTIONS), ChatMessage.from_user("What happens when a call fails?")],
+        [
+            (
+                "The call raises an exception of the OpenAI SDK whose text holds AIMLAPI's message, the ids of the "
+                "call and what helps. Faults that may pass are tried again first, so that nothing is paid twice. "
+                "[When a call fails]"
+            )
+        ],
     ),
     "pipeline": Case(
         [
@@ -281,7 +299,7 @@ async def test_an_error_is_the_sdks_own(name: str, mode: Mode, http_client_kwarg
 def test_every_recording_of_a_chat_is_played() -> None:
     played = [*CHATS, *DIALECTS, *TOOL_LOOPS, *(f"{name}_stream" for name in TOOL_LOOPS), *ERRORS]
     played += ["caching", "fallback", "hosted_tool"]
-    elsewhere = [*names("responses_*"), *names("image_*")]
+    elsewhere = [*names("responses_*"), *names("image_*"), *names("embedding*")]
     assert names() == sorted([*played, *elsewhere])
 
 

@@ -22,10 +22,11 @@ from time import perf_counter, process_time
 from typing import Any
 
 import jiter
-from contenders import AIMLAPIGenerator, Contender, HaystackGenerator, OpenAISDK
+from contenders import AIMLAPIEmbedder, AIMLAPIGenerator, Contender, HaystackEmbedder, HaystackGenerator, OpenAISDK
 from server import KINDS, WORD_LENGTH, Server
 
-SDK, HAYSTACK = OpenAISDK.name, HaystackGenerator.name
+SDK, HAYSTACK, PARENT = OpenAISDK.name, HaystackGenerator.name, HaystackEmbedder.name
+OURS = (AIMLAPIGenerator.name, AIMLAPIEmbedder.name)
 
 
 @dataclass
@@ -45,8 +46,8 @@ class Result:
         return median(ours / theirs for ours, theirs in zip(self.samples[name], self.samples[reference], strict=True))
 
     def met(self, reference: str | None) -> bool | None:
-        bar, name = self.bars[reference], AIMLAPIGenerator.name
-        if bar is None or name not in self.samples or (reference and reference not in self.samples):
+        bar, name = self.bars[reference], next((name for name in OURS if name in self.samples), None)
+        if bar is None or name is None or (reference and reference not in self.samples):
             return None
         value = self.value(name, reference)
         return value >= bar if self.more_is_better else value <= bar
@@ -377,6 +378,36 @@ def connections(bench: Bench) -> Iterator[Result]:
         yield Result(f"connections opened by 20 streamed calls, {mode}", "connections", samples, {None: 1})
 
 
+def embeddings(bench: Bench) -> Iterator[Result]:
+    """CPU of embedding documents in 1,536 dimensions, and what memory it takes at most beside the vectors."""
+    number = 1_000 if bench.quick else 10_000
+    url = bench.server.url("embeddings", 1536)
+    embedders: list[type[Contender]] = [HaystackEmbedder, AIMLAPIEmbedder]
+    with bench.opened(url, embedders, documents=number) as (sides, runner):
+        for mode, run in actions(runner, streamed=False).items():
+            samples = take_turns(sides, lambda side, run=run: cpu(lambda: run(side)) * 1e6 / number, 2)
+            yield Result(f"embedding {number:,} documents, {mode}", "µs per document", samples, {PARENT: 0.25})
+
+    def beside_the_result(run: Callable[[], Any]) -> float:
+        tracemalloc.start()
+        result = run()
+        kept, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        del result
+        return (most - kept) / 2**20
+
+    number = 1_000  # all objects are counted, which takes its time
+    with bench.opened(url, embedders, documents=number) as (sides, runner):
+        embed: dict[str, Callable[[Any], Any]] = {
+            "sync": lambda side: side.embedder.run(side.documents),
+            "async": lambda side: runner.run(side.embedder.run_async(side.documents)),
+        }
+        for mode, run in embed.items():
+            samples = take_turns(sides, lambda side, run=run: beside_the_result(lambda: run(side)), 1)
+            case = f"most memory while {number:,} documents are embedded, beside the result, {mode}"
+            yield Result(case, "MiB", samples, {None: 2, PARENT: None})
+
+
 CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "stream": stream,
     "call": call,
@@ -390,4 +421,5 @@ CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "many-streams": many_streams,
     "short-streams": short_streams,
     "many-calls": many_calls,
+    "embeddings": embeddings,
 }

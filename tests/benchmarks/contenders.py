@@ -269,6 +269,61 @@ class AIMLAPIGenerator(HaystackGenerator):
     component = "AIMLAPIChatGenerator"
 
 
+class HaystackEmbedder(Contender):
+    """A document embedder of Haystack, with documents in the place of messages."""
+
+    name = "OpenAIDocumentEmbedder"
+    module = "haystack.components.embedders.openai_document_embedder"
+    component: ClassVar[str] = "OpenAIDocumentEmbedder"
+
+    def __init__(self, url: str, documents: int = 32) -> None:
+        self.count = documents
+        super().__init__(url)
+
+    def prepare(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> None:
+        from haystack import Document
+        from haystack.utils import Secret
+
+        self.documents = [
+            Document(content=f"Document {number}: {QUESTION[0]['content']}") for number in range(self.count)
+        ]
+        self.embedder = getattr(self.library, self.component)(
+            api_key=Secret.from_token("key"),
+            model="text-embedding-3-small",
+            api_base_url=self.url,
+            progress_bar=False,
+            raise_on_failure=True,
+        )
+
+    def call(self) -> str:
+        return self.whole(self.embedder.run(self.documents))
+
+    async def call_async(self) -> str:
+        return self.whole(await self.embedder.run_async(self.documents))
+
+    def stream(self, on_chunk: OnChunk) -> str:
+        raise NotImplementedError
+
+    async def stream_async(self, on_chunk: OnChunk) -> str:
+        raise NotImplementedError
+
+    def whole(self, output: dict[str, Any]) -> str:
+        assert all(document.embedding for document in output["documents"])
+        return str(len(output["documents"]))
+
+    def close(self) -> None:
+        self.embedder.close()
+
+    async def close_async(self) -> None:
+        await self.embedder.close_async()
+
+
+class AIMLAPIEmbedder(HaystackEmbedder):
+    name = "AIMLAPIDocumentEmbedder"
+    module = "haystack_integrations.components.embedders.aimlapi"
+    component = "AIMLAPIDocumentEmbedder"
+
+
 class LangChain(Contender):
     name = "LangChain ChatOpenAI"
     module = "langchain_openai"

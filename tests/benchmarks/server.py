@@ -5,17 +5,21 @@
 """
 A chat completions server whose every reply is made in advance, so that its cost is the same for whoever asks.
 
-The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/chat/completions`, and `GET /connections` gives the
-number of TCP connections accepted so far. Run as a script, it prints its port and serves until its
-standard input closes.
+The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/chat/completions`, or `POST
+/embeddings/<dimensions>/<delay in ms>/embeddings` with as many vectors as texts, and in the form that is asked for.
+`GET /connections` gives the number of TCP connections accepted so far. Run as a script, it prints its port and serves
+until its standard input closes.
 """
 
 import asyncio
+import base64
 import json
+import math
 import subprocess
 import sys
 import threading
 import urllib.request
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +112,20 @@ def response(kind: str, count: int) -> bytes:
     return head + b"".join(chunks) + b"0\r\n\r\n"
 
 
+@lru_cache
+def embeddings(dimensions: int, texts: int, as_base64: bool) -> bytes:
+    """The bytes of a whole response: the same vectors for whatever texts."""
+    data = []
+    for index in range(texts):
+        numbers = array("f", (math.sin(index + number) / 40 for number in range(dimensions)))
+        embedding = base64.b64encode(numbers).decode() if as_base64 else numbers.tolist()
+        data.append({"object": "embedding", "index": index, "embedding": embedding})
+    usage = {"prompt_tokens": 10 * texts, "total_tokens": 10 * texts}
+    return json_response(
+        json.dumps({"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage}).encode()
+    )
+
+
 def json_response(body: bytes) -> bytes:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Inference-Id: inf-0\r\nContent-Length: %d\r\n\r\n"
     return head % len(body) + body
@@ -132,12 +150,17 @@ class Connection(asyncio.Protocol):
             if len(self.received) < end + 4 + length:
                 return
             path = bytes(self.received[:end]).split(b" ", 2)[1].decode()
+            request = bytes(self.received[end + 4 : end + 4 + length])
             del self.received[: end + 4 + length]
             if path == "/connections":
                 self.send(json_response(b"%d" % self.accepted))
                 continue
             kind, count, delay, *_ = path.strip("/").split("/")
-            body = response(kind, int(count))
+            if kind == "embeddings":
+                asked = json.loads(request)
+                body = embeddings(int(count), len(asked["input"]), asked.get("encoding_format") == "base64")
+            else:
+                body = response(kind, int(count))
             if int(delay):
                 asyncio.get_running_loop().call_later(int(delay) / 1000, self.send, body)
             else:
@@ -179,7 +202,7 @@ class Server:
         self.asked = 0
 
     def url(self, kind: str, count: int = 1, delay_ms: int = 0) -> str:
-        """The base URL under which `chat/completions` answers with this reply."""
+        """The base URL under which `chat/completions`, or `embeddings`, answers with this reply."""
         return f"{self.origin}/{kind}/{count}/{delay_ms}"
 
     def connections(self) -> int:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from haystack import Document
 from haystack.components.generators.utils import print_streaming_chunk
 from haystack.utils import Secret
 
+from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder, AIMLAPITextEmbedder
 from haystack_integrations.components.generators.aimlapi import (
     AIMLAPIChatGenerator,
     AIMLAPIImageGenerator,
@@ -21,6 +23,8 @@ from haystack_integrations.components.generators.aimlapi import (
 from tests.support.api import Api, over
 
 PACKAGE = "haystack_integrations.components.generators.aimlapi"
+EMBEDDERS = "haystack_integrations.components.embedders.aimlapi"
+EMBEDDING: dict[str, Any] = {"model": "text-embedding-3-small", "dimensions": None, "prefix": "", "suffix": ""}
 # What they write of themselves by default, beside what all of them write. The chat generator: see test_serialization.
 WRITTEN: dict[Any, tuple[str, dict[str, Any]]] = {
     AIMLAPIResponsesChatGenerator: (
@@ -31,22 +35,53 @@ WRITTEN: dict[Any, tuple[str, dict[str, Any]]] = {
         f"{PACKAGE}.image_generator.AIMLAPIImageGenerator",
         {"model": "openai/gpt-image-2", "quality": None, "size": None, "response_format": None, "images": None},
     ),
+    AIMLAPITextEmbedder: (f"{EMBEDDERS}.text_embedder.AIMLAPITextEmbedder", EMBEDDING),
+    AIMLAPIDocumentEmbedder: (
+        f"{EMBEDDERS}.document_embedder.AIMLAPIDocumentEmbedder",
+        {
+            **EMBEDDING,
+            "batch_size": 32,
+            "progress_bar": True,
+            "meta_fields_to_embed": [],
+            "embedding_separator": "\n",
+            "raise_on_failure": True,
+            "concurrency_limit": 4,
+        },
+    ),
 }
 SETTINGS: dict[Any, dict[str, Any]] = {
     AIMLAPIChatGenerator: {"streaming_callback": print_streaming_chunk},
     AIMLAPIResponsesChatGenerator: {"streaming_callback": print_streaming_chunk, "tools_strict": True},
     AIMLAPIImageGenerator: {"quality": "hd", "size": "512x512", "response_format": "url"},
+    AIMLAPITextEmbedder: {"dimensions": 8, "prefix": "a", "suffix": "b"},
+    AIMLAPIDocumentEmbedder: {
+        "dimensions": 8,
+        "prefix": "a",
+        "suffix": "b",
+        "batch_size": 3,
+        "progress_bar": False,
+        "meta_fields_to_embed": ["title"],
+        "embedding_separator": " ",
+        "raise_on_failure": False,
+        "concurrency_limit": 2,
+    },
 }
+
+
+def question(kind: Any) -> Any:
+    return [Document(content="Hi")] if kind is AIMLAPIDocumentEmbedder else "Hi"
+
+
 of_every_kind = pytest.mark.parametrize("kind", SETTINGS)
-of_chat = pytest.mark.parametrize("kind", [AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator])
+with_telemetry = pytest.mark.parametrize("kind", [kind for kind in SETTINGS if kind is not AIMLAPIImageGenerator])
 
 
 @of_every_kind
 def test_event_loops_in_a_row_are_served(kind: Any) -> None:
     api = Api()
     component = kind(**over(api))
-    results = [asyncio.run(component.run_async("Hi")) for _ in range(3)]
-    assert [bool(result.get("replies") or result.get("images")) for result in results] == [True] * 3
+    results = [asyncio.run(component.run_async(question(kind))) for _ in range(3)]
+    assert [bool(next(iter(result.values()))) for result in results] == [True] * 3
     assert len(api.requests) == 3
 
 
@@ -59,7 +94,7 @@ async def test_it_can_be_closed_and_used_again(kind: Any) -> None:
     component.close()
     await component.close_async()
     assert component.client is component.async_client is None
-    component.run("Hi")
+    component.run(question(kind))
     assert len(api.requests) == 1
 
 
@@ -75,7 +110,7 @@ def test_openai_environment_has_no_effect(kind: Any, monkeypatch: pytest.MonkeyP
     for name in ("BASE_URL", "ORG_ID", "PROJECT_ID", "API_KEY", "CUSTOM_HEADERS", "TIMEOUT", "MAX_RETRIES"):
         monkeypatch.setenv(f"OPENAI_{name}", "X-Evil: evil")
     api = Api()
-    kind(**over(api), api_base_url=None).run("Hi")
+    kind(**over(api), api_base_url=None).run(question(kind))
     assert [request.url.host for request in api.requests] == ["api.aimlapi.com"]
     assert "evil" not in str([request.headers.raw for request in api.requests + api.downloads]).lower()
 
@@ -84,15 +119,15 @@ def test_openai_environment_has_no_effect(kind: Any, monkeypatch: pytest.MonkeyP
 def test_missing_key_is_named(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIMLAPI_API_KEY")
     with pytest.raises(ValueError, match="AIMLAPI_API_KEY"):
-        kind().run("Hi")
+        kind().run(question(kind))
 
 
-@of_chat
+@with_telemetry
 def test_telemetry_is_the_model_alone(kind: Any) -> None:
     assert kind(model="vendor/model")._get_telemetry_data() == {"model": "vendor/model"}
 
 
-@of_chat
+@of_every_kind
 def test_default_model_is_documented(kind: Any) -> None:
     assert kind().model in kind.SUPPORTED_MODELS
 

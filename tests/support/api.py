@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 
+from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder, AIMLAPITextEmbedder
 from haystack_integrations.components.generators.aimlapi import (
     AIMLAPIChatGenerator,
     AIMLAPIImageGenerator,
@@ -19,7 +20,7 @@ from haystack_integrations.components.generators.aimlapi import (
 )
 from tests.support.modes import Mode
 from tests.support.multipart import sent_body
-from tests.support.replies import HELLO, MODEL, PIXEL, events, frames, message, response
+from tests.support.replies import HELLO, MODEL, PIXEL, embeddings, events, frames, message, response
 
 PNG = base64.b64decode(PIXEL)
 IDS = {"x-inference-id": "inf-1", "x-client-request-id": "mine-1"}
@@ -54,10 +55,11 @@ def hyphenated(headers: dict[str, str]) -> dict[str, str]:
 
 class Api(httpx2.MockTransport):
     """
-    Answers each request in turn, and from then on as the last time; without any answer, with "Hello" or a picture.
+    Answers each request in turn, and from then on as the last time; without any answer, with "Hello", a picture,
+    or the vectors of the texts.
 
-    :param answers: The body of a completion, a response or images, streamed if the request asks for it; or a whole
-        HTTP response; or an exception to raise; or a function of the request that gives one of them.
+    :param answers: The body of a completion, a response, images or embeddings, streamed if the request asks for it; or
+        a whole HTTP response; or an exception to raise; or a function of the request that gives one of them.
     :param downloads: The same for the requests by GET. Bytes are a picture.
     :param headers: Headers of the answers that are bodies. Underscores in their names stand for hyphens.
     """
@@ -103,7 +105,15 @@ def copied(response: httpx2.Response) -> httpx2.Response:
     return httpx2.Response(response.status_code, headers=response.headers, content=response.content)
 
 
+def embedded(request: httpx2.Request) -> dict[str, Any]:
+    """The embeddings of the texts of a request, in the form that it asks for."""
+    body = json.loads(request.content)
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    return embeddings(*texts, as_base64=body.get("encoding_format") == "base64")
+
+
 DEFAULTS: dict[str, Any] = {
+    "embeddings": embedded,
     "completions": HELLO,
     "responses": response(message("Hello")),
     "generations": {"data": [{"b64_json": PIXEL}]},
@@ -122,6 +132,14 @@ def responses_generator(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPIRe
 
 def image_generator(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPIImageGenerator:
     return AIMLAPIImageGenerator(**{**over(api), **settings})
+
+
+def text_embedder(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPITextEmbedder:
+    return AIMLAPITextEmbedder(**{**over(api), **settings})
+
+
+def document_embedder(api: httpx2.BaseTransport, **settings: Any) -> AIMLAPIDocumentEmbedder:
+    return AIMLAPIDocumentEmbedder(**{"progress_bar": False, **over(api), **settings})
 
 
 def over(api: httpx2.BaseTransport) -> dict[str, Any]:

@@ -4,6 +4,8 @@
 
 """What AIMLAPI says, as JSON: completions and the frames of their streams, responses and their events, errors."""
 
+import base64
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,6 +100,35 @@ def events(response: dict[str, Any]) -> list[dict[str, Any]]:
         said.append({"type": "response.output_item.done", "output_index": index, "item": item})
     ending = response["status"] if response.get("status") in ("incomplete", "cancelled") else "completed"
     return [*said, {"type": f"response.{ending}", "response": response}]
+
+
+# Embeddings
+
+
+def vector(text: str) -> list[float]:
+    """The vector of a text: another one for each of some texts, in numbers that four bytes hold."""
+    return [len(text), sum(map(ord, text)) / 4, 0.5]
+
+
+def embeddings(*texts: str, as_base64: bool = False, **top: Any) -> dict[str, Any]:
+    """The embeddings of texts, with the index of each, as numbers or as bytes."""
+    data = [
+        {"object": "embedding", "index": index, "embedding": encoded(vector(text)) if as_base64 else vector(text)}
+        for index, text in enumerate(texts)
+    ]
+    tokens = sum(map(len, texts))
+    return {
+        "object": "list",
+        "data": data,
+        "model": "m-1",
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        "meta": {"usage": {"credits_used": tokens, "usd_spent": tokens / 1024}},
+        **top,
+    }
+
+
+def encoded(numbers: list[float]) -> str:
+    return base64.b64encode(array("f", numbers).tobytes()).decode()
 
 
 # Failures

@@ -65,7 +65,7 @@ def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any]) -> An
     named = {name: value for name, value in arguments.items() if name not in ("extra_body", "openai_endpoint")}
     body = arguments.get("extra_body") or {}
     create = getattr(endpoint.resource(client), arguments.get("openai_endpoint", endpoint.method))
-    if not all(map(_belongs_to_the_sdk, (create, client.post, client.request))):
+    if not _is_plain(client, create):
         # They stay in `extra_body` as well, where 3.0.0 had them.
         declared = {name: value for name, value in body.items() if name in endpoint.declared}
         return create(**{**named, **declared}, extra_body=body)
@@ -74,6 +74,12 @@ def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any]) -> An
     return client.post(
         endpoint.path, cast_to=httpx2.Response, body=sent, options=options, stream=bool(sent.get("stream"))
     )
+
+
+def _is_plain(client: Any, create: Any) -> bool:
+    # What somebody put in the place of a client may have nothing but `create`.
+    methods = (getattr(client, name, None) for name in ("post", "request"))
+    return _belongs_to_the_sdk(create) and all(map(_belongs_to_the_sdk, methods))
 
 
 def _belongs_to_the_sdk(method: Any) -> bool:
