@@ -242,10 +242,19 @@ async def test_data_that_is_no_image_is_kept_with_a_warning(
 
 
 @plain_only
-@pytest.mark.parametrize("entry", [{"b64_json": "base64,"}, {"url": "data:image/png;base64,"}, {"url": "data:,x"}])
-async def test_data_that_is_nothing_is_an_error(mode: Mode, entry: Any) -> None:
+@pytest.mark.parametrize(
+    ("entry", "asked"),
+    [
+        ({"b64_json": "base64,"}, "b64_json"),
+        ({"b64_json": "base64,"}, "url"),
+        ({"url": "data:image/png;base64,"}, "b64_json"),
+        ({"url": "data:,x"}, "b64_json"),
+    ],
+)
+async def test_data_that_is_nothing_is_an_error(mode: Mode, entry: Any, asked: str) -> None:
+    component = image_generator(Api({"data": [{"b64_json": BASE64}, entry]}))
     with pytest.raises(openai.APIError, match="it is no address of an image"):
-        await mode.call(image_generator(Api({"data": [{"b64_json": BASE64}, entry]})), PROMPT)
+        await mode.call(component, PROMPT, response_format=asked)
 
 
 @plain_only
@@ -437,7 +446,7 @@ async def test_nothing_that_is_for_the_api_leaves_with_a_download(mode: Mode) ->
         generation_kwargs={"extra_query": {"q": "hidden"}, "extra_headers": {"X-Other": secret}},
         http_client_kwargs={
             "transport": api,
-            "headers": {"X-Client": "hidden"},
+            "headers": {"X-Client": "hidden", "User-Agent": "hidden"},
             "auth": ("hidden", "hidden"),
             "params": {"q": "hidden"},
             "cookies": {"q": "hidden"},
@@ -555,6 +564,14 @@ async def test_transports_of_the_user_serve_downloads_and_stay_open(mode: Mode, 
     assert transport.closed == 0
     # A mount is found by the name of a host, a transport gets the address that was looked up.
     assert transport.hosts == ["api.aimlapi.com", PUBLIC if setting == "transport" else "cdn.example.com"] * 2
+
+
+@plain_only
+async def test_a_transport_has_no_proxy_of_the_environment(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    api = Api(LINKED)
+    await mode.call(image_generator(api), PROMPT)
+    assert [request.url.host for request in api.downloads] == [PUBLIC]
 
 
 def Transport(family: Any) -> Any:  # noqa: N802
