@@ -244,7 +244,7 @@ async def test_client_request_id_that_aimlapi_would_drop_is_refused(mode: Mode, 
     api = Api()
     for init, run in (({"X-CLIENT-request-id": request_id}, None), (None, {"X-CLIENT-request-id": request_id})):
         with pytest.raises(
-            ValueError, match="must be 1 to 128 characters of A-Z a-z 0-9|that no HTTP header can carry"
+            ValueError, match=r"must be 1 to 128 characters of A-Z a-z 0-9|that no HTTP header can carry"
         ):
             await mode.call(chat_generator(api, extra_headers=init), "Hi", generation_kwargs={"extra_headers": run})
     assert api.requests == []
