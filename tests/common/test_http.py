@@ -235,12 +235,18 @@ def test_transport_that_tells_nothing_is_judged_by_its_errors(raised: Exception,
     assert len(api.requests) == requests
 
 
-@pytest.mark.parametrize(("sent", "answered", "requests"), [(True, False, 3), (True, True, 1), (False, False, 3)])
 @in_all_modes
-def test_transport_can_tell_how_far_a_request_got(sent: bool, answered: bool, requests: int, mode: Mode) -> None:
+@pytest.mark.parametrize(
+    ("sent", "answered", "silence", "requests"),
+    [(True, False, 0, 3), (True, False, 60, 1), (True, True, 0, 1), (False, False, 60, 3)],
+    ids=["dropped", "silent", "answered", "not sent whole"],
+)
+def test_transport_can_tell_how_far_a_request_got(
+    sent: bool, answered: bool, silence: float, requests: int, mode: Mode
+) -> None:
     def answer(request: httpx2.Request) -> Exception:
         progress = request.extensions["progress"]
-        progress.sent, progress.answered, progress.sent_at = sent, answered, time.monotonic()
+        progress.sent, progress.answered, progress.sent_at = sent, answered, time.monotonic() - silence
         return httpx2.ReadError("x")
 
     api = Api(answer)

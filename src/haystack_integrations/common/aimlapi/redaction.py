@@ -67,7 +67,7 @@ def reveals(error: APIError, headers: Mapping[str, str], secrets: set[str]) -> b
     :returns: True if one is in the body, the response or a cause, and so in the frames of the traceback as well.
     """
     told: list[Any] = [vars(error), dict(headers)]
-    told += [repr(link.args) + str(getattr(link, "doc", "")) for link in chain(error)]
+    told += [(repr(link.args), getattr(link, "doc", ""), getattr(link, "body", None)) for link in chain(error)]
     if isinstance(response := getattr(error, "response", None), _RESPONSES):
         told += [dict(response.headers), response.text]
     return bool(masked(told, secrets) != told)
@@ -127,11 +127,11 @@ def _rebuild(
     return error
 
 
-def _make_picklable(kind: type[APIError]) -> None:
-    copyreg.pickle(kind, _reduce)
+def _kinds(kind: type[APIError]) -> Iterator[type[APIError]]:
+    yield kind
     for subclass in kind.__subclasses__():
-        if subclass.__module__.partition(".")[0] == "openai":
-            _make_picklable(subclass)
+        yield from _kinds(subclass)
 
 
-_make_picklable(APIError)
+for _kind in [kind for kind in _kinds(APIError) if kind.__module__.partition(".")[0] == "openai"]:
+    copyreg.pickle(_kind, _reduce)
