@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from haystack.dataclasses import ChatMessage
 
+from haystack_integrations.common.aimlapi.sse import EventDecoder
 from tests.support.api import plain, sse
 from tests.support.asking import ask, assert_error
 from tests.support.modes import Mode, streamed_only
@@ -70,3 +71,78 @@ async def read(mode: Mode, pieces: list[bytes]) -> ChatMessage:
 @streamed_only
 async def test_frame_that_is_no_json_is_an_error(mode: Mode) -> None:
     await assert_error(mode, sse(frame({"content": "4"}), "data: {oops\n\n"), ["{oops"])
+
+
+# The decoder alone
+
+
+def test_events_are_decoded_as_they_come() -> None:
+    decoder = EventDecoder()
+    fed = [decoder.feed(piece) for piece in (b"data: 1\n", b"\ndata: 2\n\ndata:", b" 3\n", b"data: 4\n", b"\n")]
+    assert fed == [[], [b"1", b"2"], [], [], [b"3\n4"]]
+    assert (decoder.finish(), decoder.is_done) == ([], False)
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\r"])
+def test_events_with_other_line_ends_are_decoded_as_they_come(line_end: bytes) -> None:
+    decoder = EventDecoder()
+    event = b"event: x" + line_end + b"data: %b" + line_end * 2
+    # What follows tells whether a carriage return is half of a line end.
+    fed = [decoder.feed(event % number) for number in (b"1", b"2", b"3")]
+    rest = decoder.finish()
+    assert [data for datas in [*fed, rest] for data in datas] == [b"1", b"2", b"3"]
+    assert fed[1] != [] and fed[2] != []
+
+
+def test_done_ends_the_events() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: 1\n\ndata: [DONE]\n\ndata: 2\n\n") == [b"1"]
+    assert decoder.is_done
+
+
+def test_done_may_come_without_a_line_end() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: 1\n\ndata: [DONE]") == [b"1"]
+    assert (decoder.finish(), decoder.is_done) == ([], True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("begin", [b"", b": ping\n\n", b"event: x\n", b"\n\n"])
+def test_a_byte_order_mark_costs_no_event(begin: bytes, size: int) -> None:
+    decoder, body = EventDecoder(), b"\xef\xbb\xbf" + begin + b"data: 1\n\ndata: 2\n\n"
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    assert [data for piece in pieces for data in decoder.feed(piece)] == [b"1", b"2"]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_body_without_events() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b"\xef\xbb\xbf" + b'{"a":\n\n1}\n') == []
+    assert decoder.finish() == [b'{"a":\n\n1}']
+
+
+@pytest.mark.parametrize("escape", [(b"\\ud83d", b"\\ude00"), (b"\\uD83D", b"\\uDE00")])
+@pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b""])
+def test_halves_of_a_character_are_joined(escape: tuple[bytes, bytes], end: bytes) -> None:
+    decoder = EventDecoder()
+    first, second = (b'data: {"a": "%b"}\n\n' % half for half in escape)
+    assert decoder.feed(first) == []
+    assert [*map(json.loads, decoder.feed(second))] == [{"a": "😀"}, {"a": ""}]
+    assert decoder.feed(first) == []
+    assert [*map(json.loads, [*decoder.feed(end), *decoder.finish()])] == [{"a": "\ufffd"}]
+
+
+def test_characters_that_are_whole_pass_as_they_are() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b'data: {"a":"\\u00e9"}\n\n') == [b'{"a":"\\u00e9"}']
+    assert [*map(json.loads, decoder.feed(b'data: {"a":"\\ud83d\\ude00"}\n\n'))] == [{"a": "😀"}]
+
+
+@streamed_only
+async def test_stream_with_a_byte_order_mark(mode: Mode) -> None:
+    answer = sse(frame({"content": "4"}), end())
+    [reply], _ = await ask(mode, httpx2.Response(200, content=b"\xef\xbb\xbf" + answer.content))
+    assert reply.text == "4"
+    [reply], _ = await ask(
+        mode.plain, httpx2.Response(200, content=b"\xef\xbb\xbf" + plain(completion({"content": "4"})).content)
+    )
+    assert reply.text == "4"

@@ -104,7 +104,17 @@ def decode(decoder: Callable[[], T]) -> T:
     except (APIError, json.JSONDecodeError, UnicodeDecodeError):
         raise
     except Exception as error:
-        raise reply_error(None, f"AIMLAPI answered with what cannot be read: {error!r}") from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: Exception) -> APIError:
+    """
+    Make the exception for what a decoder stumbled over.
+
+    :param error: What it raised.
+    :returns: The exception to raise.
+    """
+    return reply_error(None, f"AIMLAPI answered with what cannot be read: {error!r}")
 
 
 def is_error(body: Any) -> bool:

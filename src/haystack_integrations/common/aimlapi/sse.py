@@ -4,9 +4,12 @@
 
 """Server-sent events, decoded down to their data."""
 
+import re
+
 from .surrogates import SurrogateJoiner
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 # How events begin that have no data.
 _FIELDS = (b":", b"event:", b"id:", b"retry:")
 
@@ -27,6 +30,7 @@ class EventDecoder:
         self._is_empty = True
         self._others: list[bytes] = []
         self._joiner = SurrogateJoiner()
+        self._waiting = self._joiner.waiting
 
     def feed(self, piece: bytes) -> list[bytes]:
         """
@@ -49,7 +53,7 @@ class EventDecoder:
             events[0] = b"".join([*self._lines, events[0]])
             self._lines = []
         # The last line end stays: a blank line may follow it.
-        if (end := rest.rfind(b"\n")) > 0:
+        if rest and (end := rest.rfind(b"\n")) > 0:
             self._lines.append(rest[:end])
             rest = rest[end:]
         self._pieces = [rest + half]
@@ -81,7 +85,7 @@ class EventDecoder:
                     self.is_done = True
                     found += self._joiner.finish()
                     break
-                if b"\\ud" in data or b"\\uD" in data or self._joiner.is_waiting:
+                if self._waiting or (b"\\u" in data and _HALF.search(data)):
                     found += self._joiner.feed(data)
                 else:
                     found.append(data)

@@ -14,11 +14,11 @@ from typing import Any, Protocol, TypeVar
 
 import httpx2
 from haystack import logging
-from openai import APIConnectionError, APIError
+from openai import APIConnectionError
 
 from .body import checked_event, is_response, parse_json
 from .call import CallContext
-from .errors import TRANSPORT_ERRORS, map_api_errors, reply_error
+from .errors import TRANSPORT_ERRORS, map_api_errors
 from .sse import EventDecoder
 
 _logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def iter_chunks(
         with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
                 for data in _iter_data(stream, stream.iter_bytes(), call):
-                    yield from _add(accumulator, parse_json(data))
+                    yield from accumulator.add(checked_event(parse_json(data)))
                 return
             if (response := _received(call)) is not None:
                 # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
@@ -69,7 +69,7 @@ def iter_chunks(
                 events = map(_encode, _iter_data(response, response.iter_bytes(), call))
                 response.iter_bytes = lambda: events
             for event in stream:
-                yield from _add(accumulator, event)
+                yield from accumulator.add(checked_event(event))
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
         data = event = None
@@ -98,14 +98,14 @@ async def iter_chunks_async(
         with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
                 async for data in _iter_data_async(stream, stream.aiter_bytes(), call):
-                    for chunk in _add(accumulator, parse_json(data)):
+                    for chunk in accumulator.add(checked_event(parse_json(data))):
                         yield chunk
                 return
             if (response := _received(call)) is not None:
                 events = (_encode(data) async for data in _iter_data_async(response, response.aiter_bytes(), call))
                 response.aiter_bytes = lambda: events
             async for event in stream:
-                for chunk in _add(accumulator, event):
+                for chunk in accumulator.add(checked_event(event)):
                     yield chunk
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
@@ -125,16 +125,6 @@ def _closing() -> Iterator[None]:
         yield
     except Exception as error:
         _logger.debug("A stream could not be closed: {error}", error=repr(error))
-
-
-def _add(accumulator: Accumulator[Chunk], event: Any) -> Sequence[Chunk]:
-    # As `body.decode`, once for each event of each stream.
-    try:
-        return accumulator.add(checked_event(event))
-    except APIError:
-        raise
-    except Exception as error:
-        raise reply_error(None, f"AIMLAPI sent an event that cannot be read: {error!r}") from error
 
 
 @contextlib.contextmanager

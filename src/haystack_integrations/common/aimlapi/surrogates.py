@@ -100,12 +100,7 @@ class SurrogateJoiner:
     """
 
     def __init__(self) -> None:
-        self._waiting: list[Any] = []
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether an event waits for the next."""
-        return bool(self._waiting)
+        self.waiting: list[Any] = []
 
     def feed(self, data: bytes) -> list[bytes]:
         """
@@ -118,12 +113,12 @@ class SurrogateJoiner:
             event = parse_leniently(data)
         except (ValueError, RecursionError):
             return [*self.finish(), data]
-        self._waiting.append(event)
+        self.waiting.append(event)
         ready = []
-        while self._waiting:
-            if not self._join() and len(self._waiting) <= _MOST_WAITING:
+        while self.waiting:
+            if not self._join() and len(self.waiting) <= _MOST_WAITING:
                 break
-            ready.append(_dump(self._waiting.pop(0)))
+            ready.append(_dump(self.waiting.pop(0)))
         return ready
 
     def finish(self) -> list[bytes]:
@@ -132,15 +127,16 @@ class SurrogateJoiner:
 
         :returns: The data of the events that were waiting.
         """
-        waiting, self._waiting = self._waiting, []
-        return [_dump(event) for event in waiting]
+        rest = [_dump(event) for event in self.waiting]
+        self.waiting.clear()
+        return rest
 
     def _join(self) -> bool:
         """
         Complete the texts of the first event with what later ones begin with.
         """
-        halves = {way: (node, key) for node, key, way in _texts(self._waiting[0]) if _HIGH.search(node[key])}
-        for event in self._waiting[1:] if halves else ():
+        halves = {way: (node, key) for node, key, way in _texts(self.waiting[0]) if _HIGH.search(node[key])}
+        for event in self.waiting[1:] if halves else ():
             for node, key, way in _texts(event):
                 if way in halves:
                     first, name = halves.pop(way)

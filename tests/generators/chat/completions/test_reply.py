@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 from haystack.components.agents import Agent
 from haystack.dataclasses import ChatMessage
@@ -142,6 +143,49 @@ async def test_stream_without_finish_reason(tail: str, mode: Mode, caplog: pytes
     assert (reply.text, reply.meta["finish_reason"]) == ("4", None)
     assert "The stream for index 0 ended without a finish reason" in caplog.text
     check_chunks(chunks, reply)
+
+
+@in_all_modes
+async def test_a_number_of_too_many_digits_is_kept_as_its_text(mode: Mode) -> None:
+    answer = (
+        sse(frame({"content": "4", "n": 11}), end()) if mode.streamed else plain(completion({"content": "4", "n": 11}))
+    )
+    digits = b"9" * 5000
+    [reply], _ = await ask(mode, httpx2.Response(200, content=answer.content.replace(b'"n": 11', b'"n": %b' % digits)))
+    assert (reply.text, reply.meta["n"]) == ("4", digits.decode())
+
+
+@in_all_modes
+async def test_a_field_nested_too_deep_is_an_error(mode: Mode) -> None:
+    deep = b'{"choices": [{"message": {"content": "4", "n": ' + b"[" * 700 + b"]" * 700 + b"}}]}"
+    content = b"data: %b\n\n" % deep if mode.streamed else deep
+    await assert_error(mode, httpx2.Response(200, content=content), ["AIMLAPI answered with"])
+
+
+@pytest.mark.parametrize("mode", [SYNC, SYNC_STREAMED], ids=str)
+def test_what_no_decoder_expects_is_an_error(mode: Mode) -> None:
+    """The decoders take any JSON: only a client of the user's can answer with something else."""
+
+    class Odd(dict[str, Any]):
+        def items(self) -> Any:
+            msg = "odd"
+            raise LookupError(msg)
+
+    class Client:
+        chat = completions = property(lambda self: self)
+
+        def is_closed(self) -> bool:
+            return False
+
+        def create(self, **_: Any) -> Any:
+            answer = completion(Odd(content="4"))
+            return iter([answer]) if mode.streamed else answer
+
+    generator = chat_generator(Api())
+    generator.client = Client()
+    with pytest.raises(openai.APIError, match="cannot be read: LookupError") as raised:
+        mode.complete(generator)
+    assert isinstance(raised.value.__cause__, LookupError)
 
 
 ROOT_ERROR = failure("Model is down", "500")

@@ -501,6 +501,9 @@ DETAILS = [
 ]
 SIGNATURE = {"extra_content": {"google": {"thought_signature": "c2lnbmF0dXJl"}}}
 
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "It may rain."}]}
+WAIT = {"type": "text", "text": "Wait."}
+
 # What the API says beside a tool call, and what it wants to see again.
 DIALECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "none": ({"content": "Wait."}, {"content": "Wait."}),
@@ -514,6 +517,8 @@ DIALECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"content": None, "reasoning": None, "reasoning_details": [DETAILS[1]]},
         {"reasoning_details": [DETAILS[1]]},
     ),
+    "thinking parts": ({"content": [THOUGHT, WAIT]}, {"content": [THOUGHT, WAIT]}),
+    "thinking parts alone": ({"content": [THOUGHT]}, {"content": [THOUGHT]}),
     "think": ({"content": "<think>It may rain.</think>\n\nWait."}, {"content": "Wait."}),
     "think alone": ({"content": "<think>It may rain.</think>"}, {}),
     "extra_content": ({"content": None, "tool_calls": [SIGNATURE]}, {"tool_calls": [SIGNATURE]}),
@@ -537,7 +542,9 @@ def rounds(resent: dict[str, Any]) -> list[list[dict[str, Any]]]:
     for round_ in range(3):
         answer = {"role": "tool", "content": "Zürich 🏔: sunny", "tool_call_id": f"call_{round_}"}
         sent.append([*sent[-1], with_call(resent, round_), answer])
-    content = {name: value for name, value in resent.items() if name == "content"}
+    content = {name: value for name, value in resent.items() if name == "content" and value != [THOUGHT]}
+    if content.get("content") == [THOUGHT, WAIT]:
+        content["content"] = "Wait."
     past = [
         message if message["role"] != "assistant" else with_call(content, i // 2) for i, message in enumerate(sent[-1])
     ]

@@ -95,11 +95,69 @@ def chunk_dict(meta: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"content": "", "meta": meta, "start": False, **empty, **fields}
 
 
+@streamed_only
+async def test_reasoning_chunks_carry_what_must_go_back(mode: Mode) -> None:
+    text, signature = ({"type": "reasoning.text", "index": 0, **part} for part in ({"text": "Hm"}, {"signature": "s"}))
+    sealed = {"type": "reasoning.encrypted", "data": "x", "index": 1}
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "m"}]}
+    deltas: list[dict[str, Any]] = [
+        {"reasoning": "Hm", "reasoning_details": [text]},
+        {"reasoning_details": [signature]},
+        {"content": "4"},
+        {"reasoning_details": [sealed]},
+        {"content": [thinking]},
+    ]
+
+    [reply], chunks = await ask(mode, sse(*map(frame, deltas), end()))
+
+    assert [(chunk.index, chunk.start, chunk.reasoning.to_dict()) for chunk in chunks if chunk.reasoning] == [
+        (0, True, {"reasoning_text": "Hm", "extra": {"reasoning": "Hm", "reasoning_details": [text]}}),
+        (0, False, {"reasoning_text": "", "extra": {"reasoning_details": [signature]}}),
+        (0, False, {"reasoning_text": "", "extra": {"reasoning_details": [sealed]}}),
+        (0, False, {"reasoning_text": "", "extra": {"thinking": [thinking]}}),
+    ]
+    assert reply.reasoning is not None
+    assert reply.reasoning.extra["reasoning_details"] == [{**text, **signature}, sealed]
+
+
+HALVES = ("Hi \ud83d", "\ude00 there")
+
+
+@streamed_only
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal"])
+async def test_a_character_cut_in_two_is_joined(mode: Mode, name: str) -> None:
+    [reply], chunks = await ask(mode, sse(*(frame({name: half}) for half in HALVES), end()))
+
+    said = reply.reasoning.reasoning_text if reply.reasoning else reply.text or reply.meta["refusal"]
+    assert said == "Hi 😀 there"
+    pieces = [chunk.reasoning.reasoning_text if chunk.reasoning else chunk.content for chunk in chunks]
+    assert [piece for piece in pieces if piece] == (["Hi 😀", " there"] if name != "refusal" else [])
+
+
+@streamed_only
+async def test_a_character_of_arguments_cut_in_two_is_joined(mode: Mode) -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a": "Hi \ud83d'}}
+    rest = {"index": 0, "function": {"arguments": '\ude00"}'}}
+    [reply], chunks = await ask(mode, sse(frame({"tool_calls": [call]}), frame({"tool_calls": [rest]}), end()))
+    assert reply.tool_calls[0].arguments == {"a": "Hi 😀"}
+    assert "".join(chunk.tool_calls[0].arguments or "" for chunk in chunks if chunk.tool_calls) == '{"a": "Hi 😀"}'
+
+
+@streamed_only
+async def test_a_long_text_comes_whole(mode: Mode) -> None:
+    words = [f"word {number} " for number in range(350)]
+    [reply], chunks = await ask(mode, sse(*(frame({"content": word}) for word in words), end()))
+    assert reply.text == "".join(words)
+    check_chunks(chunks, reply)
+
+
 PIECE = "0123456789"
 DELTAS = {
     "text": {"content": PIECE},
     "think tags": {"content": f"<think>{PIECE}"},
     "reasoning": {"reasoning_content": PIECE},
+    "thinking parts": {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": PIECE}]}]},
+    "audio": {"audio": {"data": PIECE}},
     "reasoning details": {"reasoning_details": [{"type": "reasoning.text", "text": PIECE, "index": 0}]},
     "arguments": {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": PIECE}}]},
     "a field told again": {"name": PIECE, "list": [PIECE], "role": "assistant", "obfuscation": PIECE},
@@ -261,7 +319,7 @@ def together(events: list[str]) -> dict[str, Any]:
 
 
 # What these say is said by the class of an object or by its place, or is padding.
-STRUCTURE = {("tool_calls", "type"), ("tool_calls", "index"), ("images", "type"), ("obfuscation",)}
+STRUCTURE = {("tool_calls", "type"), ("tool_calls", "index"), ("images", "type"), ("obfuscation",), ("p",)}
 # Strings that a reply holds in one with others, or without the tags and the head of a data URL.
 WRITTEN = {"content", "text", "summary", "reasoning", "reasoning_content", "refusal", "url"}
 

@@ -433,6 +433,13 @@ async def test_what_hosted_tools_did_goes_back(mode: Mode) -> None:
     assert sent == [REASONING, search, message("Found."), CALL, RESULT]
 
 
+@in_all_modes
+@pytest.mark.parametrize("others", [[], [{"type": "web_search_call", "id": "ws_1"}]])
+async def test_a_call_id_of_another_type_goes_back_the_same_in_call_and_result(mode: Mode, others: list[Any]) -> None:
+    sent = await loop(*others, function_call(call_id=["a"], id={"b": 1}), mode=mode)
+    assert sent == [*others, {**CALL, "call_id": "['a']"}, {**RESULT, "call_id": "['a']"}]
+
+
 async def test_history_of_another_component_is_taken() -> None:
     call_ = ToolCall("weather", {"city": "Zürich"}, id="call_9")
     reasoning = ReasoningContent("Hm.", extra={"reasoning_content": "Hm."})

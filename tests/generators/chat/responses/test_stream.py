@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from haystack.components.generators.chat.openai_responses import _convert_streaming_chunks_to_chat_message as rebuild
 from haystack.components.generators.utils import print_streaming_chunk
 from haystack.dataclasses import StreamingChunk
 
@@ -112,6 +113,136 @@ async def test_a_call_may_come_whole(mode: Mode) -> None:
     assert result["replies"][0].meta["cost"] == {"usd_spent": 1}
     assert result["replies"][0].meta["finish_reason"] == "tool_calls"
     assert [chunk.tool_calls[0].arguments for chunk in chunks if chunk.tool_calls] == ['{"city": "Paris"}']
+
+
+ADDED = {"type": "response.output_item.added", "output_index": 0, "item": function_call("")}
+ARGUMENTS_DONE = {
+    "type": "response.function_call_arguments.done",
+    "output_index": 0,
+    "item_id": "fc_1",
+    "arguments": '{"city": "Paris"}',
+}
+DONE = {"type": "response.output_item.done", "output_index": 0, "item": function_call()}
+COMPLETED = {"type": "response.completed", "response": {"id": "resp_1"}}
+
+
+@streamed_only
+@pytest.mark.parametrize(
+    "said",
+    [
+        [ADDED, ARGUMENTS_DONE, DONE],
+        [ADDED, ARGUMENTS_DONE],
+        [ADDED, DONE],
+        [ARGUMENTS_DONE | {"name": "weather"}, DONE],
+        [ARGUMENTS_DONE | {"name": "weather"}],
+        [ADDED, {**ARGUMENTS_DONE, "type": "response.function_call_arguments.delta", "delta": ""}, ARGUMENTS_DONE],
+        [ADDED | {"item": function_call()}, ARGUMENTS_DONE, DONE],
+        [
+            ADDED,
+            {**ARGUMENTS_DONE, "type": "response.function_call_arguments.delta", "delta": '{"city": "Paris"}'},
+            DONE,
+        ],
+    ],
+)
+async def test_arguments_are_in_one_chunk_however_they_come(mode: Mode, said: list[dict[str, Any]]) -> None:
+    chunks: list[StreamingChunk] = []
+    api = Api(responses_sse(*said, COMPLETED))
+    reply = (await mode.call(responses_generator(api), "Hi", streaming_callback=chunks.append))["replies"][0]
+    deltas = [chunk.tool_calls[0] for chunk in chunks if chunk.tool_calls]
+    assert [delta.arguments for delta in deltas if delta.arguments] == ['{"city": "Paris"}']
+    assert {(delta.index, delta.id) for delta in deltas} == {(0, "fc_1")}
+    assert [chunk.start for chunk in chunks if chunk.tool_calls] == [True, False][: len(deltas)] + [False] * (
+        len(deltas) - 2
+    )
+    assert (reply.tool_calls[0].tool_name, reply.tool_calls[0].arguments) == ("weather", {"city": "Paris"})
+
+
+@streamed_only
+async def test_reasoning_chunks_carry_what_must_go_back(mode: Mode) -> None:
+    chunks: list[StreamingChunk] = []
+    summary = [{"type": "summary_text", "text": "Hm, let me"}]
+    item = {**REASONING, "summary": summary}
+    await mode.call(responses_generator(Api(response(item))), "Hi", streaming_callback=chunks.append)
+    assert [chunk.reasoning.to_dict() for chunk in chunks if chunk.reasoning] == [
+        {"reasoning_text": "Hm, l", "extra": {"type": "reasoning", "id": "rs_1"}},
+        {"reasoning_text": "et me", "extra": {"type": "reasoning", "id": "rs_1"}},
+        {"reasoning_text": "", "extra": item},
+    ]
+
+
+@streamed_only
+async def test_haystacks_own_helper_rebuilds_the_reply_from_the_chunks(mode: Mode) -> None:
+    chunks: list[StreamingChunk] = []
+    body = response({**REASONING, "summary": [{"type": "summary_text", "text": "Hm."}]}, function_call())
+    api = Api(body)
+    reply = (await mode.call(responses_generator(api), "Hi", streaming_callback=chunks.append))["replies"][0]
+    rebuilt = rebuild(chunks)
+    assert rebuilt.tool_calls == reply.tool_calls
+    assert rebuilt.reasoning == reply.reasoning
+
+
+@streamed_only
+async def test_an_output_of_a_hosted_tool_is_no_response(mode: Mode) -> None:
+    shell = {
+        "type": "response.shell_call_output_content.done",
+        "output_index": 0,
+        "item_id": "sh_1",
+        "command_index": 7,
+    }
+    stream = events(response(message("Hello you")))
+    stream[-1] = COMPLETED
+    stream.insert(2, {**shell, "output": [{"stdout": "x", "outcome": {"type": "exit"}}]})
+    reply = await ask_responses(Api(responses_sse(*stream)), mode)
+    assert reply.text == "Hello you"
+    assert reply.meta.keys() & {"command_index", "item_id", "type", "output"} == set()
+
+
+@streamed_only
+async def test_the_state_of_a_message_is_kept(mode: Mode) -> None:
+    stream = [
+        {"type": "response.output_item.added", "output_index": 0, "item": message("", status="in_progress")},
+        {"type": "response.output_text.delta", "output_index": 0, "item_id": "msg_1", "delta": "Hel"},
+    ]
+    reply = await ask_responses(Api(responses_sse(*stream)), mode)
+    assert (reply.text, reply.meta["message_id"], reply.meta["message_status"]) == ("Hel", "msg_1", "in_progress")
+
+
+@streamed_only
+async def test_pieces_of_a_refusal_add_up(mode: Mode) -> None:
+    said = {**message(""), "content": [{"type": "refusal", "refusal": "I will not do it."}]}
+    stream = [event for event in events(response(said)) if event["type"].endswith("delta")]
+    reply = await ask_responses(Api(responses_sse(*stream, COMPLETED)), mode)
+    assert (reply.text, reply.meta["refusal"]) == (None, "I will not do it.")
+
+
+@streamed_only
+async def test_items_are_in_the_order_of_their_indices(mode: Mode) -> None:
+    delta = "response.output_text.delta"
+    pieces = [{"type": delta, "output_index": index, "delta": text} for index, text in ((2, "c"), (0, "a"), (1, "b"))]
+    reply = await ask_responses(Api(responses_sse(*pieces, COMPLETED)), mode)
+    assert reply.text == "abc"
+
+
+@streamed_only
+async def test_lines_are_broken_between_parts_of_a_summary(mode: Mode) -> None:
+    kind = "response.reasoning_summary_text.delta"
+    pieces = [{"type": kind, "output_index": 0, "summary_index": n // 2, "delta": f"{n}"} for n in range(6)]
+    reply = await ask_responses(Api(responses_sse(*pieces, COMPLETED)), mode)
+    assert reply.reasoning is not None
+    assert reply.reasoning.reasoning_text == "01\n23\n45"
+
+
+@streamed_only
+async def test_a_character_cut_in_two_is_joined(mode: Mode) -> None:
+    chunks: list[StreamingChunk] = []
+    pieces = [
+        {"type": "response.output_text.delta", "output_index": 0, "delta": half}
+        for half in ("Hi \ud83d", "\ude00 there")
+    ]
+    api = Api(responses_sse(*pieces, COMPLETED))
+    reply = (await mode.call(responses_generator(api), "Hi", streaming_callback=chunks.append))["replies"][0]
+    assert reply.text == "Hi 😀 there"
+    assert [chunk.content for chunk in chunks if chunk.content] == ["Hi 😀", " there"]
 
 
 @streamed_only

@@ -40,6 +40,7 @@ class StreamAccumulator(Protocol):
 
         :param event: The event as a dictionary.
         :returns: The chunks for the callback.
+        :raises APIError: If it cannot be read.
         """
 
     def finish(self, headers: Mapping[str, str], *, is_done: bool | None) -> list[ChatMessage]:

@@ -19,7 +19,7 @@ from haystack.dataclasses import (
     ToolCallDelta,
 )
 
-from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list
+from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, unreadable
 from haystack_integrations.common.aimlapi.errors import reply_error
 from haystack_integrations.components.generators.aimlapi.chat._message import is_refused, map_finish_reason
 from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer, join_base64
@@ -64,23 +64,29 @@ class CompletionAccumulator:
 
         :param event: The chunk as a dictionary.
         :returns: The chunks for the callback, at least one.
+        :raises APIError: If it cannot be read.
         """
-        received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
-        self._started = self._started or received_at
-        body = self._body
-        for name, value in event.items():
-            # What `has_value` tells, without a call for each field of each chunk.
-            if name == "choices" or not (value or value == 0):
-                continue
-            if isinstance(value, (dict, list)):
-                add_field(body, name, value)
-            else:
-                body[name] = value
-        meta = {"model": body.get("model"), "received_at": received_at, "usage": event.get("usage")}
-        choices = [choice for choice in ensure_list(event.get("choices")) if isinstance(choice, dict)]
-        if not choices:
-            return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
-        return [chunk for position, choice in enumerate(choices) for chunk in self._add_choice(choice, position, meta)]
+        try:
+            received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
+            self._started = self._started or received_at
+            body = self._body
+            for name, value in event.items():
+                # What `has_value` tells, without a call for each field of each chunk.
+                if name == "choices" or not (value or value == 0):
+                    continue
+                if isinstance(value, (dict, list)):
+                    add_field(body, name, value)
+                else:
+                    body[name] = value
+            meta = {"model": body.get("model"), "received_at": received_at, "usage": event.get("usage")}
+            choices = [choice for choice in ensure_list(event.get("choices")) if isinstance(choice, dict)]
+            if not choices:
+                return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
+            return [
+                chunk for position, choice in enumerate(choices) for chunk in self._add_choice(choice, position, meta)
+            ]
+        except Exception as error:
+            raise unreadable(error) from error
 
     def _add_choice(self, choice: dict[str, Any], position: int, meta: dict[str, Any]) -> list[StreamingChunk]:
         index = choice.get("index")

@@ -12,7 +12,7 @@ from typing import Any
 
 from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCallDelta
 
-from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value
+from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value, unreadable
 from haystack_integrations.common.aimlapi.errors import reply_error
 from haystack_integrations.components.generators.aimlapi.chat._message import map_finish_reason
 from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
@@ -54,34 +54,38 @@ class ResponseAccumulator:
 
         :param event: The event as a dictionary.
         :returns: The chunk for the callback, as a list of one.
+        :raises APIError: If it cannot be read.
         """
-        received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
-        self._started = self._started or received_at
-        # A model that does not stream answers with the whole response. Events of hosted tools have an output as well.
-        whole = event if "output" in event and not _is_event(event) else event.get("response")
-        for part in (whole, {"meta": event.get("meta")}):
-            self._body.update(drop_empty(part if isinstance(part, dict) else {}))
-        kind, index, item = str(event.get("type")), event.get("output_index"), event.get("item")
-        number = index if isinstance(index, int) else 0
-        content: dict[str, Any] = {}
-        if kind in _DELTAS:
-            content = self._add_delta(kind, number, event)
-        elif kind in ("response.output_item.added", "response.output_item.done") and isinstance(item, dict):
-            content = self._add_item(number, item, done=kind.endswith("done"))
-        elif kind == "response.function_call_arguments.done":
-            content = self._add_arguments(number, event)
-        elif kind in ("response.completed", "response.incomplete"):
-            self._body["status"] = kind.removeprefix("response.")
-            content = {"finish_reason": map_finish_reason(finish_reason(self._body, self._output()))}
-        shown = content.keys() & {"content", "reasoning", "tool_calls"}
-        chunk = StreamingChunk(
-            **{"content": "", **content},
-            meta={**event, "received_at": received_at},
-            component_info=self._component_info,
-            start=bool(shown) and number not in self._blocks,
-            index=self._block(number) if shown else None,
-        )
-        return [chunk]
+        try:
+            received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
+            self._started = self._started or received_at
+            # A model that does not stream answers with the whole response. Events of hosted tools have outputs as well.
+            whole = event if "output" in event and not _is_event(event) else event.get("response")
+            for part in (whole, {"meta": event.get("meta")}):
+                self._body.update(drop_empty(part if isinstance(part, dict) else {}))
+            kind, index, item = str(event.get("type")), event.get("output_index"), event.get("item")
+            number = index if isinstance(index, int) else 0
+            content: dict[str, Any] = {}
+            if kind in _DELTAS:
+                content = self._add_delta(kind, number, event)
+            elif kind in ("response.output_item.added", "response.output_item.done") and isinstance(item, dict):
+                content = self._add_item(number, item, done=kind.endswith("done"))
+            elif kind == "response.function_call_arguments.done":
+                content = self._add_arguments(number, event)
+            elif kind in ("response.completed", "response.incomplete"):
+                self._body["status"] = kind.removeprefix("response.")
+                content = {"finish_reason": map_finish_reason(finish_reason(self._body, self._output()))}
+            shown = content.keys() & {"content", "reasoning", "tool_calls"}
+            chunk = StreamingChunk(
+                **{"content": "", **content},
+                meta={**event, "received_at": received_at},
+                component_info=self._component_info,
+                start=bool(shown) and number not in self._blocks,
+                index=self._block(number) if shown else None,
+            )
+            return [chunk]
+        except Exception as error:
+            raise unreadable(error) from error
 
     def _block(self, number: int) -> int:
         return self._blocks.setdefault(number, len(self._blocks))
