@@ -378,7 +378,7 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
             try:
                 yield from super().__iter__()
             except APIError as error:
-                seen.append(error.message)
+                seen.append(error.body)
                 raise
 
         async def __aiter__(self) -> AsyncIterator[Any]:
@@ -386,14 +386,14 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
                 async for chunk in super().__aiter__():
                     yield chunk
             except APIError as error:
-                seen.append(error.message)
+                seen.append(error.body)
                 raise
 
     patch_create(monkeypatch, Watching, disguised=False)
     with pytest.raises(APIError, match="Overloaded"):
         await mode.complete_async(chat_generator(Api(sse({"choices": [HELLO]}, failure("Overloaded", 503)))))
-    (message,) = seen
-    assert "Overloaded" in message
+    (body,) = seen
+    assert body["message"] == "Overloaded"
 
 
 @streamed_only
