@@ -11,13 +11,14 @@ from typing import Any
 import httpx2
 import pytest
 from haystack.tools import Tool
-from openai import AsyncOpenAI, AsyncStream, NotGiven, Omit, OpenAI, Stream
+from openai import APIError, AsyncOpenAI, AsyncStream, NotGiven, Omit, OpenAI, Stream
 from openai.resources.chat.completions import AsyncCompletions, Completions
+from openai.resources.responses import AsyncResponses, Responses
 from openai.types.chat import ChatCompletion
 
-from tests.support.api import Api, chat_body, chat_generator
+from tests.support.api import Api, chat_body, chat_generator, responses_generator, sse
 from tests.support.modes import PLAIN, STREAMED, Mode, in_all_modes, streamed_only
-from tests.support.replies import MODEL, USAGE, completion
+from tests.support.replies import COST, MODEL, USAGE, completion, failure
 
 ECHO = Tool("echo", "Say it again.", {"type": "object", "properties": {}}, print)
 ECHO_SENT = {"type": "function", "function": ECHO.tool_spec}
@@ -295,3 +296,116 @@ async def test_a_client_may_be_wrapped_by_hand(mode: Mode) -> None:
     await mode.call(component, "Hi")
     assert [seen["messages"] for seen in calls] == [[{"role": "user", "content": "Hi"}]]
     assert api.bodies == [chat_body(mode)]
+
+
+async def frames_seen(mode: Mode, monkeypatch: pytest.MonkeyPatch, *said: Any) -> tuple[Any, list[Any]]:
+    streams: list[Wrapped] = []
+
+    def around(stream: Any) -> Wrapped:
+        streams.append(Wrapped(stream))
+        return streams[-1]
+
+    patch_create(monkeypatch, around, disguised=False)
+    reply = await mode.complete_async(chat_generator(Api(sse(*said))))
+    return reply, streams[0].seen
+
+
+HELLO = {"index": 0, "delta": {"content": "Hello"}}
+STOP = {"index": 0, "delta": {}, "finish_reason": "stop"}
+CALL = {"id": "c-1", "model": "m-1", "created": 1, "object": "chat.completion.chunk"}
+BARE: dict[str, Any] = {**CALL, "choices": []}
+BILL = {"meta": {"usage": COST}}
+
+
+@streamed_only
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        (
+            [{**CALL, "choices": [HELLO]}, {**CALL, "choices": [STOP]}, {**BARE, "usage": USAGE}, BILL],
+            [
+                {**CALL, "choices": [HELLO]},
+                {**CALL, "choices": [STOP]},
+                {**CALL, "choices": [], "usage": USAGE, **BILL},
+            ],
+        ),
+        (
+            [{**CALL, "choices": [HELLO]}, {**CALL, "choices": [STOP], "usage": USAGE}, BILL],
+            [{**CALL, "choices": [HELLO]}, {**CALL, "choices": [STOP], "usage": USAGE, **BILL}],
+        ),
+        (
+            [{**CALL, "choices": [HELLO], "usage": USAGE}, {**CALL, "choices": [STOP]}, BILL],
+            [
+                {**CALL, "choices": [HELLO], "usage": USAGE},
+                {**CALL, "choices": [STOP]},
+                {**CALL, "choices": [], **BILL},
+            ],
+        ),
+        (
+            [{"filter": 1}, {**CALL, "choices": [HELLO]}, {**CALL, "choices": [STOP]}, {"a": 1}, {"a": 2}],
+            [
+                {"filter": 1, "choices": []},
+                {**CALL, "choices": [HELLO]},
+                {**CALL, "choices": [STOP]},
+                {**BARE, "a": 1},
+                {**BARE, "a": 2},
+            ],
+        ),
+    ],
+    ids=["usage of its own", "usage with the end", "usage before the end", "values that differ"],
+)
+async def test_every_frame_that_a_tracer_sees_has_choices(
+    mode: Mode, said: list[Any], seen: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tracers walk over the choices of each frame, and take the model and the usage from the last."""
+    reply, frames = await frames_seen(mode, monkeypatch, *said)
+    assert [frame.to_dict() for frame in frames] == seen
+    assert (reply.text, reply.meta["finish_reason"]) == ("Hello", "stop")
+    untraced = await mode.complete_async(chat_generator(Api(sse(*said))))
+    assert told(reply) == told(untraced)
+
+
+def told(reply: Any) -> dict[str, Any]:
+    return {name: value for name, value in reply.meta.items() if name != "completion_start_time"}
+
+
+@streamed_only
+async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    class Watching(Wrapped):
+        def __iter__(self) -> Iterator[Any]:
+            try:
+                yield from super().__iter__()
+            except APIError as error:
+                seen.append(error.body)
+                raise
+
+        async def __aiter__(self) -> AsyncIterator[Any]:
+            try:
+                async for chunk in super().__aiter__():
+                    yield chunk
+            except APIError as error:
+                seen.append(error.body)
+                raise
+
+    patch_create(monkeypatch, Watching, disguised=False)
+    with pytest.raises(APIError, match="Overloaded"):
+        await mode.complete_async(chat_generator(Api(sse({"choices": [HELLO]}, failure("Overloaded", 503)))))
+    (body,) = seen
+    assert body["message"] == "Overloaded"
+
+
+@streamed_only
+async def test_events_of_responses_are_seen_as_they_came(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams: list[Wrapped] = []
+
+    def around(stream: Any) -> Wrapped:
+        streams.append(Wrapped(stream))
+        return streams[-1]
+
+    patch(monkeypatch, (Responses, AsyncResponses), "create", around, disguised=False)
+    reply = await mode.complete_async(responses_generator(Api()))
+    assert reply.text == "Hello"
+    assert [event.type for event in streams[0].seen][-1] == "response.completed"
+    assert not any(hasattr(event, "choices") for event in streams[0].seen)

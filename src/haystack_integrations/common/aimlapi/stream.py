@@ -7,6 +7,7 @@
 import asyncio
 import contextlib
 import inspect
+import json
 import socket
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
@@ -16,7 +17,7 @@ import httpx2
 from haystack import logging
 from openai import APIConnectionError
 
-from .body import checked_event, is_response, parse_json
+from .body import checked_event, ensure_list, has_value, is_response, parse_json
 from .call import CallContext
 from .errors import TRANSPORT_ERRORS, map_api_errors
 from .sse import EventDecoder
@@ -66,8 +67,8 @@ def iter_chunks(
             if (response := _received(call)) is not None:
                 # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
                 # events that are decoded already; nothing else than this method leads from here to there.
-                events = map(_encode, _iter_data(response, response.iter_bytes(), call))
-                response.iter_bytes = lambda: events
+                events = _iter_typed_data(_iter_data(response, response.iter_bytes(), call))
+                response.iter_bytes = lambda: map(_encode, events)
             for event in stream:
                 yield from accumulator.add(checked_event(event))
     finally:
@@ -102,8 +103,8 @@ async def iter_chunks_async(
                         yield chunk
                 return
             if (response := _received(call)) is not None:
-                events = (_encode(data) async for data in _iter_data_async(response, response.aiter_bytes(), call))
-                response.aiter_bytes = lambda: events
+                events = _iter_typed_data_async(_iter_data_async(response, response.aiter_bytes(), call))
+                response.aiter_bytes = lambda: (_encode(data) async for data in events)
             async for event in stream:
                 for chunk in accumulator.add(checked_event(event)):
                     yield chunk
@@ -143,6 +144,67 @@ def _keeping(accumulator: Accumulator[Any]) -> Iterator[None]:
 def _received(call: CallContext) -> Any:
     # Typed as anything, since methods of it are replaced.
     return call.response
+
+
+class _TypedFrames:
+    """
+    Makes of frames of chat completions what tracers expect.
+
+    They walk over `choices`, and take the model and the usage from the last frame. AIMLAPI's last frame tells the cost
+    and nothing else. So every frame has `choices` and says what it is a part of, and a frame without choices becomes a
+    part of the one before, if that tells the usage or has no choices either. Errors are raised here, since what raises
+    inside a stream is seen by whoever wraps it.
+    """
+
+    def __init__(self) -> None:
+        self._common: dict[str, Any] = {}
+        self._held: dict[str, Any] | None = None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        frame = checked_event(parse_json(data))
+        if frame.keys() & {"type", "output"}:
+            return [data]
+        choices = ensure_list(frame.get("choices"))
+        if not choices:
+            frame = {**self._common, **frame, "choices": []}
+            if self._held is not None and _complement(self._held, frame):
+                self._held |= {name: value for name, value in frame.items() if has_value(value)}
+                return []
+        self._common = {name: frame[name] for name in ("id", "object", "created", "model") if name in frame}
+        is_end = any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
+        if choices and not (is_end and frame.get("usage")):
+            return [*self.finish(), data]
+        ready = self.finish()
+        self._held = frame
+        return ready
+
+    def finish(self) -> list[bytes]:
+        held, self._held = self._held, None
+        return [] if held is None else [json.dumps(held).encode()]
+
+
+def _complement(held: dict[str, Any], frame: dict[str, Any]) -> bool:
+    return all(
+        held[name] == value or not (has_value(held[name]) and has_value(value))
+        for name, value in frame.items()
+        if name in held
+    )
+
+
+def _iter_typed_data(events: Iterator[bytes]) -> Iterator[bytes]:
+    frames = _TypedFrames()
+    for data in events:
+        yield from frames.feed(data)
+    yield from frames.finish()
+
+
+async def _iter_typed_data_async(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    frames = _TypedFrames()
+    async for data in events:
+        for ready in frames.feed(data):
+            yield ready
+    for ready in frames.finish():
+        yield ready
 
 
 def _encode(data: bytes) -> bytes:
