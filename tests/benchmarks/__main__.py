@@ -32,6 +32,8 @@ def main() -> None:
             print(name, file=sys.stderr)
             results += CASES[name](bench)
     print(json.dumps(report(results), indent=2) if options.json else tables(results))
+    if missed := [result.case for result in results for reference in result.bars if result.met(reference) is False]:
+        sys.exit(f"Missed: {', '.join(missed)}")
 
 
 def environment() -> dict[str, str]:

@@ -6,6 +6,8 @@
 
 import asyncio
 import gc
+import importlib
+import importlib.util
 import os
 import resource
 import subprocess
@@ -13,7 +15,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression, median, quantiles
@@ -22,7 +24,15 @@ from time import perf_counter, process_time
 from typing import Any
 
 import jiter
-from contenders import AIMLAPIEmbedder, AIMLAPIGenerator, Contender, HaystackEmbedder, HaystackGenerator, OpenAISDK
+from contenders import (
+    AIMLAPIEmbedder,
+    AIMLAPIGenerator,
+    Contender,
+    HaystackEmbedder,
+    HaystackGenerator,
+    OpenAISDK,
+    RawAiohttp,
+)
 from server import KINDS, WORD_LENGTH, Server
 
 SDK, HAYSTACK, PARENT = OpenAISDK.name, HaystackGenerator.name, HaystackEmbedder.name
@@ -64,10 +74,14 @@ class Bench:
 
     @contextmanager
     def opened(
-        self, url: str, contenders: list[type[Contender]] | None = None, **request: Any
+        self,
+        url: str,
+        contenders: list[type[Contender]] | None = None,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        **request: Any,
     ) -> Iterator[tuple[list[Any], asyncio.Runner]]:
         sides = [contender(url, **request) for contender in contenders or self.contenders]
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
             yield sides, runner
             for side in sides:
                 side.close()
@@ -110,7 +124,39 @@ def stream(bench: Bench) -> Iterator[Result]:
             check_whole(sides, kind)
             for mode, run in actions(runner, streamed=True).items():
                 samples = take_turns(sides, lambda side, run=run: cpu(lambda: run(side)) * 1e6 / 1000, bench.turns(15))
-                yield Result(f"stream of {kind}, {mode}", "µs per chunk", samples, {SDK: 0.3, HAYSTACK: 0.27})
+                yield Result(f"stream of {kind}, {mode}", "µs per chunk", samples, {SDK: 0.3})
+
+
+def paced(bench: Bench) -> Iterator[Result]:
+    """CPU per chunk of streams that bring a chunk every 2 ms, one per read: as models do."""
+    bars = {
+        (True, "async"): {SDK: 0.30},
+        (True, "async, uvloop"): {SDK: 0.22},
+        (True, "sync"): {SDK: 0.40},
+    }
+    loops: dict[str, Any] = {"async": None}
+    with suppress(ModuleNotFoundError):
+        loops["async, uvloop"] = importlib.import_module("uvloop").new_event_loop
+    chunks = 200
+    for tls in (True, False):
+        scheme = "TLS" if tls else "plain HTTP"
+        for mode, loop_factory in loops.items():
+            for streams in (8, 50):
+                contenders = [*bench.contenders, *([RawAiohttp] if importlib.util.find_spec("aiohttp") else [])]
+                url = bench.server.url("text", chunks, pace_ms=2, tls=tls)
+                with bench.opened(url, contenders, loop_factory=loop_factory) as (sides, runner):
+
+                    def measure(side: Any, streams: int = streams, runner: asyncio.Runner = runner) -> float:
+                        return burst(runner, lambda _: side.stream_async(ignore), streams)[1] / streams / chunks * 1e6
+
+                    samples = take_turns(sides, measure, bench.turns(10))
+                bar = bars.get((tls, mode), {SDK: None})
+                yield Result(f"paced stream, {mode}, {scheme}, {streams} at once", "µs per chunk", samples, bar)
+        with bench.opened(bench.server.url("text", chunks, pace_ms=2, tls=tls)) as (sides, _):
+            samples = take_turns(
+                sides, lambda side: cpu(lambda: side.stream(ignore), times=3) * 1e6 / chunks, bench.turns(10)
+            )
+        yield Result(f"paced stream, sync, {scheme}", "µs per chunk", samples, bars.get((tls, "sync"), {SDK: None}))
 
 
 def check_whole(sides: list[Any], kind: str) -> None:
@@ -409,6 +455,7 @@ def embeddings(bench: Bench) -> Iterator[Result]:
 
 
 CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
+    "paced": paced,
     "stream": stream,
     "call": call,
     "long-call": long_call,

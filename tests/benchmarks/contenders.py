@@ -7,6 +7,7 @@
 import importlib
 import json
 import os
+import ssl
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -150,6 +151,39 @@ class RawHTTP(Contender):
 
     async def close_async(self) -> None:
         await self.async_client.aclose()
+
+
+class RawAiohttp(RawHTTP):
+    """The floor of asynchronous streams: a client with its parser in C, and a JSON parser."""
+
+    name = "aiohttp + jiter"
+    module = "aiohttp"
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+
+    @cached_property
+    def async_client(self) -> Any:
+        connector = self.library.TCPConnector(limit=1000, ssl=self.context)
+        return self.library.ClientSession(connector=connector, headers={"Authorization": "Bearer key"})
+
+    async def call_async(self) -> str:
+        async with self.async_client.post(**self.request) as response:
+            return self.parse(await response.read())["choices"][0]["message"]["content"]
+
+    async def stream_async(self, on_chunk: OnChunk) -> str:
+        parts, rest = Parts(), b""
+        async with self.async_client.request(**self.stream_request) as response:
+            async for block in response.content.iter_any():
+                rest = self.take(parts, rest + block, on_chunk)
+        return parts.whole()
+
+    def close(self) -> None:
+        """There is no synchronous client."""
+
+    async def close_async(self) -> None:
+        await self.async_client.close()
 
 
 class OpenAISDK(Contender):

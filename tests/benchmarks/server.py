@@ -5,16 +5,28 @@
 """
 A chat completions server whose every reply is made in advance, so that its cost is the same for whoever asks.
 
+<<<<<<< HEAD
 The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/chat/completions`, or `POST
 /embeddings/<dimensions>/<delay in ms>/embeddings` with as many vectors as texts, and in the form that is asked for.
 `GET /connections` gives the number of TCP connections accepted so far. Run as a script, it prints its port and serves
 until its standard input closes.
+=======
+The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/<pace in ms>/chat/completions`, and
+`GET /connections` gives the number of TCP connections accepted so far. With a pace, each event of a stream is written
+by itself, that long after the one before; without one, all are written at once. Run as a script, it gets a certificate,
+prints its ports, plain and TLS, and serves until its standard input closes.
+>>>>>>> w-bench
 """
 
 import asyncio
 import base64
 import json
+<<<<<<< HEAD
 import math
+=======
+import os
+import ssl
+>>>>>>> w-bench
 import subprocess
 import sys
 import threading
@@ -26,7 +38,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import trustme
 
 KINDS = ("text", "reasoning", "tools", "mixed")
 WORD_LENGTH = 9
@@ -67,6 +82,7 @@ def stream_events(kind: str, count: int) -> Iterator[bytes]:
         "model": "openai/gpt-4o",
         "service_tier": "default",
         "system_fingerprint": "fp_0123456789",
+        "obfuscation": "aK3xQ9",
     }
     finish_reason = "tool_calls" if kind in ("tools", "mixed") else "stop"
     usage = {"prompt_tokens": 10, "completion_tokens": count, "total_tokens": count + 10}
@@ -104,12 +120,18 @@ def response(kind: str, count: int) -> bytes:
             }
         ).encode()
         return json_response(body)
+    return b"".join(stream_parts(kind, count))
+
+
+@lru_cache
+def stream_parts(kind: str, count: int) -> list[bytes]:
+    """The head of a streamed response, its events and its end."""
     head = (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Inference-Id: inf-0\r\n"
         b"Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
-    chunks = (b"%x\r\n%b\r\n" % (len(event), event) for event in stream_events(kind, count))
-    return head + b"".join(chunks) + b"0\r\n\r\n"
+    chunks = [b"%x\r\n%b\r\n" % (len(event), event) for event in stream_events(kind, count)]
+    return [head, *chunks, b"0\r\n\r\n"]
 
 
 @lru_cache
@@ -155,16 +177,30 @@ class Connection(asyncio.Protocol):
             if path == "/connections":
                 self.send(json_response(b"%d" % self.accepted))
                 continue
+<<<<<<< HEAD
             kind, count, delay, *_ = path.strip("/").split("/")
             if kind == "embeddings":
                 asked = json.loads(request)
                 body = embeddings(int(count), len(asked["input"]), asked.get("encoding_format") == "base64")
             else:
                 body = response(kind, int(count))
+=======
+            kind, count, delay, pace, *_ = path.strip("/").split("/")
+            if int(pace):
+                self.send_paced(iter(stream_parts(kind, int(count))), int(pace) / 1000)
+                continue
+            body = response(kind, int(count))
+>>>>>>> w-bench
             if int(delay):
                 asyncio.get_running_loop().call_later(int(delay) / 1000, self.send, body)
             else:
                 self.send(body)
+
+    def send_paced(self, parts: Iterator[bytes], seconds: float) -> None:
+        part = next(parts, None)
+        if part is not None and not self.transport.is_closing():
+            self.transport.write(part)
+            asyncio.get_running_loop().call_later(seconds, self.send_paced, parts, seconds)
 
     def send(self, body: bytes) -> None:
         view = memoryview(body)
@@ -180,10 +216,12 @@ class Connection(asyncio.Protocol):
             self.transport.write(self.blocks.popleft())
 
 
-async def serve() -> None:
+async def serve(certificate: str) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    servers = [await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096, ssl=tls) for tls in (None, context)]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     closed = asyncio.Event()
 
     def wait_for_the_end() -> None:
@@ -197,13 +235,20 @@ async def serve() -> None:
 class Server:
     """The running server, as the benchmark sees it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls_port: int) -> None:
         self.origin = f"http://127.0.0.1:{port}"
+        self.tls_origin = f"https://127.0.0.1:{tls_port}"
         self.asked = 0
 
+<<<<<<< HEAD
     def url(self, kind: str, count: int = 1, delay_ms: int = 0) -> str:
         """The base URL under which `chat/completions`, or `embeddings`, answers with this reply."""
         return f"{self.origin}/{kind}/{count}/{delay_ms}"
+=======
+    def url(self, kind: str, count: int = 1, delay_ms: int = 0, *, pace_ms: int = 0, tls: bool = False) -> str:
+        """The base URL under which `chat/completions` answers with this reply."""
+        return f"{self.tls_origin if tls else self.origin}/{kind}/{count}/{delay_ms}/{pace_ms}"
+>>>>>>> w-bench
 
     def connections(self) -> int:
         """How many connections clients have opened so far; those of this question are left out."""
@@ -214,17 +259,20 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    """Run the server in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin and process.stdout
-    try:
-        yield Server(int(next(islice(process.stdout, 1))))
-    finally:
-        process.stdin.close()
-        process.wait(10)
+    """Run the server in a process of its own. Whoever reads SSL_CERT_FILE trusts its certificate."""
+    with TemporaryDirectory() as folder:
+        authority, certificate = trustme.CA(), f"{folder}/server.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+        authority.cert_pem.write_to_path(os.environ.setdefault("SSL_CERT_FILE", f"{folder}/authority.pem"))
+        command = [sys.executable, str(Path(__file__)), certificate]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdin and process.stdout
+        try:
+            yield Server(*map(int, next(islice(process.stdout, 1)).split()))
+        finally:
+            process.stdin.close()
+            process.wait(10)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(sys.argv[1]))
