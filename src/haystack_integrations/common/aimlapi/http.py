@@ -24,10 +24,11 @@ else:
 
 @contextmanager
 def _attempt(request: httpx2.Request, *, is_closed: bool) -> Iterator[CallContext]:
-    if is_closed:
-        raise APIConnectionError(message="The component was closed during the call.", request=request)
     # A client that is used by itself, without a component, has no call to tell.
     call = current_call() or CallContext()
+    if is_closed or (call.attempts and call.is_abandoned()):
+        raise APIConnectionError(message="The component was closed during the call.", request=request)
+    call.attempts += 1
     call.response = None
     try:
         yield call
