@@ -5,28 +5,19 @@
 """
 A chat completions server whose every reply is made in advance, so that its cost is the same for whoever asks.
 
-<<<<<<< HEAD
-The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/chat/completions`, or `POST
-/embeddings/<dimensions>/<delay in ms>/embeddings` with as many vectors as texts, and in the form that is asked for.
-`GET /connections` gives the number of TCP connections accepted so far. Run as a script, it prints its port and serves
-until its standard input closes.
-=======
-The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/<pace in ms>/chat/completions`, and
+The URL says what comes back: `POST /<kind>/<chunks>/<delay in ms>/<pace in ms>/chat/completions`, or `POST
+/embeddings/<dimensions>/<delay in ms>/0/embeddings` with as many vectors as texts, and in the form that is asked for.
 `GET /connections` gives the number of TCP connections accepted so far. With a pace, each event of a stream is written
 by itself, that long after the one before; without one, all are written at once. Run as a script, it gets a certificate,
 prints its ports, plain and TLS, and serves until its standard input closes.
->>>>>>> w-bench
 """
 
 import asyncio
 import base64
 import json
-<<<<<<< HEAD
 import math
-=======
 import os
 import ssl
->>>>>>> w-bench
 import subprocess
 import sys
 import threading
@@ -177,20 +168,15 @@ class Connection(asyncio.Protocol):
             if path == "/connections":
                 self.send(json_response(b"%d" % self.accepted))
                 continue
-<<<<<<< HEAD
-            kind, count, delay, *_ = path.strip("/").split("/")
+            kind, count, delay, pace, *_ = path.strip("/").split("/")
+            if int(pace):
+                self.send_paced(iter(stream_parts(kind, int(count))), int(pace) / 1000)
+                continue
             if kind == "embeddings":
                 asked = json.loads(request)
                 body = embeddings(int(count), len(asked["input"]), asked.get("encoding_format") == "base64")
             else:
                 body = response(kind, int(count))
-=======
-            kind, count, delay, pace, *_ = path.strip("/").split("/")
-            if int(pace):
-                self.send_paced(iter(stream_parts(kind, int(count))), int(pace) / 1000)
-                continue
-            body = response(kind, int(count))
->>>>>>> w-bench
             if int(delay):
                 asyncio.get_running_loop().call_later(int(delay) / 1000, self.send, body)
             else:
@@ -240,15 +226,9 @@ class Server:
         self.tls_origin = f"https://127.0.0.1:{tls_port}"
         self.asked = 0
 
-<<<<<<< HEAD
-    def url(self, kind: str, count: int = 1, delay_ms: int = 0) -> str:
-        """The base URL under which `chat/completions`, or `embeddings`, answers with this reply."""
-        return f"{self.origin}/{kind}/{count}/{delay_ms}"
-=======
     def url(self, kind: str, count: int = 1, delay_ms: int = 0, *, pace_ms: int = 0, tls: bool = False) -> str:
         """The base URL under which `chat/completions` answers with this reply."""
         return f"{self.tls_origin if tls else self.origin}/{kind}/{count}/{delay_ms}/{pace_ms}"
->>>>>>> w-bench
 
     def connections(self) -> int:
         """How many connections clients have opened so far; those of this question are left out."""

@@ -210,6 +210,7 @@ generator.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["idle", "running"])
 def test_child_that_ends_like_any_program_does_not_complain(loop: str) -> None:
     with FaultServer(PLAIN_HELLO) as server:
@@ -227,7 +228,7 @@ def test_child_that_ends_like_any_program_does_not_complain(loop: str) -> None:
             ],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
             env={**os.environ, "NO_PROXY": "127.0.0.1"},
             check=False,
         )

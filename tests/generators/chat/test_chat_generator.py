@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import inspect
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_init_parameters_are_those_of_the_published_component() -> None:
         ("tools", None, AnyTools | None),
         ("tools_strict", False, bool),
         ("timeout", None, float | None),
-        ("extra_headers", None, dict[str, str | Secret] | None),
+        ("extra_headers", None, Mapping[str, str | Secret] | None),
         ("max_retries", None, int | None),
         ("http_client_kwargs", None, dict[str, Any] | None),
     ]

@@ -93,6 +93,16 @@ def test_tools_and_toolsets_in_a_list(make: Any, mode: Mode) -> None:
 
 
 @in_both
+@in_all_modes
+def test_new_tool_beside_one_that_is_warm(make: Any, mode: Mode) -> None:
+    first, second = LazyToolset("first"), LazyToolset("second")
+    generator = make(Api())
+    for tools in ([first], [first, second]):
+        mode.run(generator, "Hi", tools=tools)
+    assert (first.warm_ups, second.warm_ups) == (1, 1)
+
+
+@in_both
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_warm_up_prepares_the_tools_of_init(make: Any, asynchronous: bool) -> None:
     api, toolset = Api(), LazyToolset()

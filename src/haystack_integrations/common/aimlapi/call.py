@@ -4,7 +4,7 @@
 
 """The call under way: what the layers below a component cannot be handed as an argument."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,6 +14,10 @@ import httpx
 import httpx2
 
 _current: ContextVar["CallContext | None"] = ContextVar("aimlapi_call", default=None)
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass
@@ -26,6 +30,8 @@ class CallContext:
 
     :param response: The response to the latest attempt; None if there was none, as when a connection fails.
     :param is_done: Whether the stream said `[DONE]`; None if there was no stream, or somebody else read it.
+    :param attempts: How many requests were begun.
+    :param is_abandoned: Whether the component was closed since: what is under way may finish, but is not tried again.
     :param secrets: The values that the call sends and that no message may show.
     :param secret_headers: The headers that hold such values, as they are passed on from function to function.
     :param redirects: How many redirects were followed.
@@ -34,6 +40,8 @@ class CallContext:
 
     response: httpx2.Response | None = None
     is_done: bool | None = None
+    attempts: int = 0
+    is_abandoned: Callable[[], bool] = field(default=_never, repr=False)
     secrets: set[str] = field(default_factory=set, repr=False)
     secret_headers: list[dict[str, str]] = field(default_factory=list, repr=False)
     redirects: int = 0
@@ -76,6 +84,7 @@ def call_context() -> Iterator[CallContext]:
             _current.reset(token)
         # The event loop keeps the context in which a connection was opened for as long as the connection is open.
         call.response = None
+        call.is_abandoned = _never
         call.secrets.clear()
         call.secret_headers.clear()
 

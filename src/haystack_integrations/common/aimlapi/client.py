@@ -22,7 +22,7 @@ from haystack.utils import Secret
 from haystack.utils.auth import SecretType
 from openai import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
 
-from .call import register_secret
+from .call import current_call, register_secret
 from .checks import check_types
 from .connection_stack import ConnectionStack
 from .http import AsyncHTTPClient, AsyncLegacyHTTPClient, HTTPClient, LegacyHTTPClient
@@ -274,7 +274,7 @@ class ClientOwner:
             own = clients.sync if clients.sync and clients.sync.client is client else None
             if own:
                 own.calls += 1
-        _keep_secret(client)
+        _tell_call(client, own)
         try:
             yield client
         finally:
@@ -318,7 +318,7 @@ class ClientOwner:
         await self.warm_up_async()
         # What a subclass put there, or the one of this loop: another loop may have put its own there since.
         client, own = await self._ensure_async_client()
-        _keep_secret(client)
+        _tell_call(client, own)
         if own is None:
             yield client
             return
@@ -356,9 +356,9 @@ class ClientOwner:
 
     def close(self) -> None:
         """
-        Close the synchronous client, after the last call that uses it. The component can be used again.
+        Close the synchronous client, after the last call that uses it, which is not tried again.
 
-        A client that was put into `client` is let go of, but not closed.
+        The component can be used again. A client that was put into `client` is let go of, but not closed.
         """
         clients = self._clients.get()
         with clients.lock:
@@ -374,7 +374,8 @@ class ClientOwner:
         """
         Close the clients of the running event loop and of others, each after the last call that uses it.
 
-        The component can be used again. A client that was put into `async_client` is let go of, but not closed.
+        These calls are not tried again. The component can be used again. A client that was put into `async_client` is
+        let go of, but not closed.
         """
         clients = self._clients.get()
         with clients.lock:
@@ -390,7 +391,9 @@ class ClientOwner:
             await this.lifetime.aclose()
 
 
-def _keep_secret(client: Any) -> None:
+def _tell_call(client: Any, own: _Own[Any] | None) -> None:
     # A client that somebody put there may be anything.
     if isinstance(key := getattr(client, "api_key", None), str):
         register_secret(key)
+    if own and (call := current_call()):
+        call.is_abandoned = lambda: own.is_released

@@ -40,8 +40,9 @@ _JITTER = 1.5
 
 @contextmanager
 def _attempt(request: httpx2.Request, call: CallContext, *, is_closed: bool, asynchronous: bool) -> Iterator[None]:
-    if is_closed:
+    if is_closed or (call.attempts and call.is_abandoned()):
         raise APIConnectionError(message="The component was closed during the call.", request=request)
+    call.attempts += 1
     call.response = None
     _move_user_info(request, call)
     with watched(request, asynchronous=asynchronous) as progress:

@@ -124,9 +124,12 @@ class ToolWarmUp:
                 # Kept for as long as a task waits for it.
                 lock = self._async_locks.setdefault((id(item), id(asyncio.get_running_loop())), asyncio.Lock())
                 async with lock:
-                    if self._is_cold(item):
-                        await item.warm_up_async()
-                        self._warm[id(item)] = item
+                    await self._warm_up_one(item)
+
+    async def _warm_up_one(self, item: Any) -> None:
+        if self._is_cold(item):
+            await item.warm_up_async()
+            self._warm[id(item)] = item
 
     def _is_cold(self, item: Any) -> bool:
         return self._warm.get(id(item)) is not item
