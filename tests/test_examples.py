@@ -2,7 +2,6 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-import json
 import os
 import re
 import runpy
@@ -11,6 +10,7 @@ import subprocess
 import sys
 from operator import mul
 from pathlib import Path
+from textwrap import dedent
 
 import httpx
 import httpx2
@@ -20,6 +20,7 @@ from haystack import Document
 
 from examples.stand_in import StandIn, stand_in
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
+from tests.support.multipart import sent_body
 from tests.support.recordings import respond
 
 ROOT = Path(__file__).parents[1]
@@ -89,9 +90,17 @@ cost:   $0.000760
         "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.\n"
     ),
 }
+ELSEWHERE = ("serving", "tracing")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Those of other people's servers and tracers are run in tests/integrations.
+PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.stem not in ELSEWHERE]
 # Each Python snippet, with its output where the next block shows it.
-SNIPPETS = re.findall(r"^```python\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?", README, re.DOTALL | re.MULTILINE)
+SNIPPET = re.compile(r"^ *```python\n(.*?)^ *```\n(?:\n```\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+SNIPPETS = [
+    pytest.param(*found, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, found in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1)
+]
 
 
 # All examples in one process, as importing Haystack takes longer than any of them, each with a stand-in of its own.
@@ -184,14 +193,14 @@ def test_stand_in_embeds_what_was_never_asked() -> None:
         assert sum(map(mul, first, first)) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("snippet", "output"), SNIPPETS, ids=range(1, len(SNIPPETS) + 1))
-def test_readme_snippet_runs_and_prints_what_it_says(
+@pytest.mark.parametrize(("snippet", "output"), SNIPPETS)
+def test_snippet_runs_and_prints_what_it_says(
     snippet: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What a snippet sends to the live API is answered by the stand-in."""
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
+    (tmp_path / "snippet.py").write_text(dedent(snippet), encoding="utf-8")
     with (
         StandIn() as server,
         respx.mock(using="httpcore2", assert_all_called=False) as httpx2_router,
@@ -199,7 +208,7 @@ def test_readme_snippet_runs_and_prints_what_it_says(
     ):
 
         def answer(request: httpx.Request) -> httpx.Response:
-            return respond(server.answer(request.url.path, json.loads(request.content)))
+            return respond(server.answer(request.url.path, sent_body(request)))
 
         for router in (httpx2_router, httpx_router):
             router.post(host="api.aimlapi.com").mock(side_effect=answer)
