@@ -15,7 +15,12 @@ from openai import OpenAI
 from haystack_integrations.common.aimlapi.endpoint import Endpoint, request
 from tests.support.api import Api
 
-ENDPOINT = Endpoint(path="/embeddings", resource=lambda client: client.embeddings, declared={"model": str, "user": str})
+ENDPOINT = Endpoint(
+    name="embeddings",
+    path="/embeddings",
+    resource=lambda client: client.embeddings,
+    declared={"model": str, "user": str},
+)
 ARGUMENTS: dict[str, Any] = {
     "model": "m-1",
     "input": "a",
