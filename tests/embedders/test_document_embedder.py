@@ -5,7 +5,9 @@
 import asyncio
 import json
 import logging
+import pickle
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -14,6 +16,7 @@ import openai
 import pytest
 from haystack import Document, component
 from openai.resources.embeddings import AsyncEmbeddings, Embeddings
+from openai.types import CreateEmbeddingResponse
 
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
 from tests.support.api import IDS, Api, document_embedder, embedded, plain
@@ -242,6 +245,17 @@ async def test_a_failure_in_the_middle_holds_what_was_paid_before(mode: Mode, an
     assert not hasattr(error, "vectors")
     assert [body["input"] for body in api.bodies] == [["a", "b"], ["c", "d"]]
     assert [document.embedding for document in given] == [None] * 6
+
+
+@plain_only
+async def test_what_was_paid_crosses_processes_with_the_failure(mode: Mode) -> None:
+    embedder = document_embedder(Api(refusing("b", status=403)), batch_size=1, concurrency_limit=1)
+    with pytest.raises(openai.PermissionDeniedError) as raised:
+        await mode.call(embedder, documents("a", "b"))
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert (type(error), str(error)) == (openai.PermissionDeniedError, str(raised.value))
+    assert [document.embedding for document in error.documents] == [vector("a"), None]
+    assert error.document_ids == ["d1"]
 
 
 async def test_what_was_under_way_when_a_call_failed_is_kept_and_no_more_is_sent() -> None:
@@ -476,6 +490,26 @@ async def test_mocks_of_create_answer(mode: Mode) -> None:
     assert vectors(result) == [None, [0.4, 0.5]]
     assert result["meta"] == {"model": "m-1", "usage": {"prompt_tokens": 10, "total_tokens": 10}}
     assert [call.kwargs["input"] for call in create.call_args_list] == [["a"], ["b"]]
+
+
+@plain_only
+async def test_a_client_of_the_users_own_may_have_nothing_but_create(mode: Mode) -> None:
+    seen: list[Any] = []
+
+    def create(**arguments: Any) -> CreateEmbeddingResponse:
+        seen.append(arguments["input"])
+        return CreateEmbeddingResponse.model_validate(embeddings(*arguments["input"]))
+
+    async def create_async(**arguments: Any) -> CreateEmbeddingResponse:
+        return create(**arguments)
+
+    embedder = document_embedder(Api(refusing(more_than=0)), batch_size=2)
+    embedder.client = SimpleNamespace(embeddings=SimpleNamespace(create=create))
+    embedder.async_client = SimpleNamespace(embeddings=SimpleNamespace(create=create_async))
+    result = await mode.call(embedder, documents("a", "b", "c"))
+    assert vectors(result) == [vector("a"), vector("b"), vector("c")]
+    assert result["meta"]["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+    assert seen == [["a", "b"], ["c"]]
 
 
 @plain_only

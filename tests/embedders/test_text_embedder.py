@@ -121,6 +121,20 @@ def test_a_parameter_with_another_place_is_told_its_place(name: str) -> None:
     assert api.requests == []
 
 
+def test_a_name_that_is_nearly_known_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    api = Api()
+    text_embedder(api, model=GOOGLE, generation_kwargs={"taskType": "RETRIEVAL_QUERY"}).run(TEXT)
+    assert "Did you mean `task_type`?" in caplog.text
+    assert api.bodies[0]["taskType"] == "RETRIEVAL_QUERY"
+
+
+@plain_only
+async def test_a_model_that_is_nearly_known_is_told(mode: Mode) -> None:
+    answer = plain(failure("Not found", 404), 404)
+    with pytest.raises(openai.NotFoundError, match="text-embedding-3-small"):
+        await mode.call(text_embedder(Api(answer), model="text-embeding-3-smal"), TEXT)
+
+
 @plain_only
 @pytest.mark.parametrize("wrong", [None, 1, [TEXT], b"bytes"])
 async def test_what_is_no_text_is_a_type_error(mode: Mode, wrong: Any) -> None:

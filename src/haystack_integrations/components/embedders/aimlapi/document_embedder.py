@@ -121,6 +121,8 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
             Whether a failure is raised. If not, it is logged, and the documents that it is about have no embedding.
         :param concurrency_limit:
             How many batches `run_async` sends at once, at most.
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         :raises ValueError:
             If `batch_size` or `concurrency_limit` is less than 1.
         """

@@ -93,6 +93,8 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
         :param http_client_kwargs:
             Keyword arguments of the HTTP client, laid over the SDK's defaults. The client is an `httpx2.Client` or
             `httpx2.AsyncClient`, or one of `httpx` if a value is an object of `httpx`. `limits` can be a dictionary.
+        :raises TypeError:
+            If a parameter is of another type than it is declared with.
         """
         super(AIMLAPITextEmbedder, self).__init__(  # noqa: UP008 since the decorator makes the class anew
             api_key=api_key,
