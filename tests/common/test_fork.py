@@ -42,12 +42,13 @@ def child(function: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
+        # Whatever happens, the child does not go on with the tests.
         try:
-            result = function()
+            os.write(writer, pickle.dumps(function()))
         except BaseException as error:
-            result = repr(error)
-        os.write(writer, pickle.dumps(result))
-        os._exit(0)
+            os.write(writer, pickle.dumps(repr(error)))
+        finally:
+            os._exit(0)
     os.close(writer)
 
     def wait() -> Any:
