@@ -18,6 +18,7 @@ import httpx2
 import openai
 import pytest
 from haystack import Pipeline
+from haystack.dataclasses import ChatMessage
 from haystack.utils import Secret
 
 from tests.support.api import Api, chat_generator, image_generator, plain
@@ -310,3 +311,32 @@ def test_failed_download_carries_no_secrets(mode: Mode, monkeypatch: pytest.Monk
             mode.run(image_generator(api), "A cat")
         links = [caught.value, caught.value.__cause__, caught.value.__context__]
         assert KEY not in "".join(repr((link.args, getattr(link, "body", None))) for link in links if link)
+
+
+@plain_only
+def test_exception_of_a_mock_is_told_like_any_other(mode: Mode) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise openai.APIConnectionError(request=None)
+
+    async def main(generator: Any) -> None:
+        await generator.warm_up_async()
+        generator.async_client.chat.completions.create = fail
+        await mode.complete_async(generator)
+
+    generator = chat_generator(Api(), model="m")
+    with pytest.raises(openai.APIConnectionError, match=r"^Connection error\. \(model m\)$"):
+        if mode.asynchronous:
+            asyncio.run(main(generator))
+        else:
+            generator.warm_up()
+            generator.client.chat.completions.create = fail
+            mode.complete(generator)
+
+
+def test_headers_of_a_request_that_is_only_prepared_are_whole() -> None:
+    generator = chat_generator(Api(), extra_headers={"X-Proxy-Key": Secret.from_token(HEADER)})
+    messages = [ChatMessage.from_user("Hi")]
+    arguments = generator._prepare_api_call(
+        messages=messages, streaming_callback=None, generation_kwargs=None, tools=None, tools_strict=None
+    )
+    assert arguments["extra_headers"]["X-Proxy-Key"] == HEADER
