@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from haystack import component
 from haystack.dataclasses import ChatMessage
+from openai import AsyncStream, Stream
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator
 from tests.support.api import Api, over
@@ -59,6 +60,7 @@ async def test_handle_stream_response(kind: Any, mode: Mode) -> None:
     (reply,) = (await mode.call(generator, "Hi"))["replies"]
     assert reply.text == "Hello"
     assert len(streams) == mode.streamed
+    assert all(isinstance(stream, (Stream, AsyncStream)) for stream in streams)
 
 
 @in_all_modes

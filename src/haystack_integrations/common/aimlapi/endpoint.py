@@ -47,7 +47,7 @@ class Endpoint:
         return model_hint(model, self.name)
 
 
-def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any]) -> Any:
+def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any], *, typed: bool = False) -> Any:
     """
     Send a request.
 
@@ -59,13 +59,14 @@ def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any]) -> An
     :param client: The client.
     :param endpoint: The endpoint.
     :param arguments: The arguments of the SDK's method. `openai_endpoint`, if it is among them, is its name.
+    :param typed: Whether whoever takes the answer wants the SDK's objects.
     :returns: What the client returns: a response, or what the SDK or a tracer made of it; awaitable, if the client is
         asynchronous.
     """
     named = {name: value for name, value in arguments.items() if name not in ("extra_body", "openai_endpoint")}
     body = arguments.get("extra_body") or {}
     create = getattr(endpoint.resource(client), arguments.get("openai_endpoint", endpoint.method))
-    if not _is_plain(client, create):
+    if typed or not _is_plain(client, create):
         # They stay in `extra_body` as well, where 3.0.0 had them.
         declared = {name: value for name, value in body.items() if name in endpoint.declared}
         return create(**{**named, **declared}, extra_body=body)

@@ -30,6 +30,8 @@ from haystack_integrations.common.aimlapi.stream import iter_chunks, iter_chunks
 
 from ._inputs import ToolWarmUp, normalize_messages
 
+_SYNC_HOOK, _ASYNC_HOOK = "_handle_stream_response", "_handle_async_stream_response"
+
 
 class StreamAccumulator(Protocol):
     """Accumulates the events of a stream, as they arrive, into the replies that a plain call would have returned."""
@@ -178,7 +180,7 @@ def complete(
         component._tool_warm_up.get().warm_up(parameters["tools"])
         arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
         with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
-            answer = request(client, component._endpoint, arguments)
+            answer = request(client, component._endpoint, arguments, typed=_has_hook(component, callback, _SYNC_HOOK))
             call.keep(answer)
             if callback is None:
                 return {"replies": _decode(answer, component._endpoint, call)}
@@ -213,11 +215,17 @@ async def complete_async(
             await component._tool_warm_up.get().warm_up_async(parameters["tools"])
             arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
             with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
-                answer = await request(client, component._endpoint, arguments)
+                typed = _has_hook(component, callback, _ASYNC_HOOK)
+                answer = await request(client, component._endpoint, arguments, typed=typed)
                 call.keep(answer)
                 if callback is None:
                     return {"replies": _decode(answer, component._endpoint, call)}
             return {"replies": await component._handle_async_stream_response(answer, callback)}
+
+
+def _has_hook(component: ChatComponent, callback: Any, name: str) -> bool:
+    # Haystack's own generators hand the SDK's stream to whoever overrides the hook.
+    return callback is not None and getattr(type(component), name) is not getattr(ChatComponent, name)
 
 
 def _decode(answer: Any, endpoint: ChatEndpoint, call: CallContext) -> list[ChatMessage]:
