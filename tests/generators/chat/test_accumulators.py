@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026-present AIMLAPI Haystack contributors
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What accumulators make of events that hardly ever come, without the wire."""
+
+from typing import Any
+
+import openai
+import pytest
+from haystack.dataclasses import ComponentInfo
+
+from haystack_integrations.components.generators.aimlapi.chat._completions.accumulator import CompletionAccumulator
+from haystack_integrations.components.generators.aimlapi.chat._completions.answer_tool import AnswerAccumulator
+from haystack_integrations.components.generators.aimlapi.chat._responses.accumulator import ResponseAccumulator
+from tests.support.api import Api
+from tests.support.asking import ask_responses
+from tests.support.modes import Mode, in_all_modes
+from tests.support.replies import message, response
+
+INFO = ComponentInfo(type="test", name="test")
+
+
+def delta(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": fields}]}
+
+
+def test_an_answer_that_breaks_off_is_told_as_the_text_that_it_was_to_be() -> None:
+    accumulator = AnswerAccumulator(CompletionAccumulator(INFO), "structured_output")
+    function = {"name": "structured_output", "arguments": '{"name": "Ada'}
+    accumulator.add(delta(tool_calls=[{"index": 0, "id": "c-1", "function": function}]))
+    assert accumulator.partial() == {"text": '{"name": "Ada'}
+
+
+def test_an_answer_that_never_began_is_nothing() -> None:
+    assert AnswerAccumulator(CompletionAccumulator(INFO), "structured_output").partial() is None
+
+
+def test_an_empty_field_of_a_thinking_part_takes_nothing_away() -> None:
+    accumulator = CompletionAccumulator(INFO)
+    accumulator.add(delta(content=[{"type": "thinking", "thinking": "Hm", "closed": "no"}]))
+    accumulator.add(delta(content=[{"type": "thinking", "thinking": "m.", "closed": ""}]))
+    (reply,) = accumulator.finish({}, is_done=True)
+    assert reply.reasoning is not None
+    assert reply.reasoning.reasoning_text == "Hmm."
+    assert reply.reasoning.extra == {"thinking": [{"type": "thinking", "thinking": "Hmm.", "closed": "no"}]}
+
+
+def test_an_event_that_cannot_be_read_is_an_error_of_the_sdk() -> None:
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    item = {"type": "function_call", "id": "fc-1", "name": "f", "arguments": nested}
+    with pytest.raises(openai.APIError, match="RecursionError"):
+        ResponseAccumulator(INFO).add({"type": "response.output_item.added", "output_index": 0, "item": item})
+
+
+@in_all_modes
+async def test_a_think_tag_of_a_response_is_reasoning(mode: Mode) -> None:
+    reply = await ask_responses(Api(response(message("<think>Hm.</think>Yes."))), mode)
+    assert (reply.reasoning and reply.reasoning.reasoning_text, reply.text) == ("Hm.", "Yes.")
