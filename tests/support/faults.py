@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 
@@ -55,6 +56,10 @@ SOON = 0.3
 
 def error(status: int, message: str) -> bytes:
     return whole(failure(message, status), status, **TRACING)
+
+
+# Older ones fail at a location that is no address before anybody has seen the response.
+READS_LOCATIONS = tuple(map(int, httpx2.__version__.split(".")[:2])) < (2, 16)
 
 
 @dataclass
@@ -209,8 +214,10 @@ LASTING = [
         "a redirect to nowhere",
         whole(b"", 308, location="http://x:port/", **TRACING),
         1,
-        openai.APIError,
-        f"{ELSEWHERE}: an address without a host {ANSWERED} {MOVED}",
+        openai.APIConnectionError if READS_LOCATIONS else openai.APIError,
+        f"The reply broke off: Invalid URL in location header: Invalid port: 'port'. {CALL}"
+        if READS_LOCATIONS
+        else f"{ELSEWHERE}: an address without a host {ANSWERED} {MOVED}",
     ),
     Fault(
         "redirects in a circle",
