@@ -243,7 +243,8 @@ def running_server() -> Iterator[Server]:
     with TemporaryDirectory() as folder:
         authority, certificate = trustme.CA(), f"{folder}/server.pem"
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-        authority.cert_pem.write_to_path(os.environ.setdefault("SSL_CERT_FILE", f"{folder}/authority.pem"))
+        os.environ["SSL_CERT_FILE"] = f"{folder}/authority.pem"
+        authority.cert_pem.write_to_path(os.environ["SSL_CERT_FILE"])
         command = [sys.executable, str(Path(__file__)), certificate]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdin and process.stdout
