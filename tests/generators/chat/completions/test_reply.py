@@ -6,6 +6,7 @@
 
 import json
 import logging
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from haystack.components.agents import Agent
 from haystack.dataclasses import ChatMessage
 from haystack.tools import Tool
+from openai.resources.chat.completions import AsyncCompletions, Completions
 
 from tests.generators.chat.completions.reply_cases import CASES, FINISH_REASONS, Case, fragment
 from tests.support.api import Api, chat_generator, plain, sse
@@ -162,29 +164,28 @@ async def test_a_field_nested_too_deep_is_an_error(mode: Mode) -> None:
     await assert_error(mode, httpx2.Response(200, content=content), ["AIMLAPI answered with"])
 
 
-@pytest.mark.parametrize("mode", [SYNC, SYNC_STREAMED], ids=str)
-def test_what_no_decoder_expects_is_an_error(mode: Mode) -> None:
-    """The decoders take any JSON: only a client of the user's can answer with something else."""
+class Odd(dict[str, Any]):
+    def items(self) -> Any:
+        msg = "odd"
+        raise LookupError(msg)
 
-    class Odd(dict[str, Any]):
-        def items(self) -> Any:
-            msg = "odd"
-            raise LookupError(msg)
 
-    class Client:
-        chat = completions = property(lambda self: self)
+@in_all_modes
+async def test_what_no_decoder_expects_is_an_error(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoders take any JSON: only what a tool made of an answer can be something else."""
+    answer = completion(Odd(content="4"))
 
-        def is_closed(self) -> bool:
-            return False
+    async def stream() -> AsyncIterator[Any]:
+        yield answer
 
-        def create(self, **_: Any) -> Any:
-            answer = completion(Odd(content="4"))
-            return iter([answer]) if mode.streamed else answer
+    async def create_async(*_: Any, **__: Any) -> Any:
+        return stream() if mode.streamed else answer
 
-    generator = chat_generator(Api())
-    generator.client = Client()
+    monkeypatch.setattr(Completions, "create", lambda *_, **__: iter([answer]) if mode.streamed else answer)
+    monkeypatch.setattr(AsyncCompletions, "create", create_async)
+
     with pytest.raises(openai.APIError, match="cannot be read: LookupError") as raised:
-        mode.complete(generator)
+        await mode.complete_async(chat_generator(Api()))
     assert isinstance(raised.value.__cause__, LookupError)
 
 
