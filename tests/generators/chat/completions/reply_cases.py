@@ -145,6 +145,31 @@ REASONING = {
         [details({**SEALED, "data": "abc"}), details({**SEALED, "data": "def", "id": "rs-1"}), {"content": "4"}],
         [thought("", **details({**SEALED, "data": "abc"}, {**SEALED, "data": "def", "id": "rs-1"})), text("4")],
     ),
+    "blocks of two types with one index": told(
+        {"content": "4", **details(SUMMARY, SEALED | {"index": 1}, SUMMARY, SEALED | {"index": 1, "data": "x"})},
+        [
+            details({**SUMMARY, "summary": "In "}),
+            details({**SUMMARY, "summary": "short."}),
+            details(SEALED | {"index": 1}),
+            details({**SUMMARY, "summary": "In "}),
+            details({**SUMMARY, "summary": "short."}),
+            details(SEALED | {"index": 1, "data": "x"}),
+            {"content": "4"},
+        ],
+        [
+            thought(
+                "In short.In short.",
+                **details(SUMMARY, SEALED | {"index": 1}, SUMMARY, SEALED | {"index": 1, "data": "x"}),
+            ),
+            text("4"),
+        ],
+    ),
+    "pieces of blocks with indices in turn": told(
+        {"content": "4", **details(step("AC"), step("BD", index=1))},
+        [details(step("A"), step("B", index=1)), details(step("C"), step("D", index=1)), {"content": "4"}],
+        [thought("ACBD", **details(step("AC"), step("BD", index=1))), text("4")],
+        live="ABCD",
+    ),
     "text after a signature": told(
         {"content": "4", **details(step("A", signature="s"), step("BC", signature="t"))},
         [

@@ -95,10 +95,10 @@ class DetailsAccumulator:
     """
     Joins the parts of `reasoning_details` of a stream.
 
-    Texts and summaries come in pieces, told by `index` and `type`. A signature ends its text. Encrypted data is never
-    joined: in recorded streams of OpenRouter it comes whole, with the same index for one block as for the next, and
-    OpenRouter's own SDK keeps each as it came. Two blocks in one would be refused by the provider, which wants the
-    blocks back unmodified.
+    Texts and summaries come in pieces, and go on until another type comes with the same index, which many streams give
+    to all their blocks. A signature ends its text. Encrypted data is never joined: in recorded streams of OpenRouter it
+    comes whole, with the same index for one block as for the next, and OpenRouter's own SDK keeps each as it came. Two
+    blocks in one would be refused by the provider, which wants the blocks back unmodified and in their order.
     """
 
     def __init__(self) -> None:
@@ -123,15 +123,16 @@ class DetailsAccumulator:
                     detail[name] = value
 
     def _detail(self, part: dict[str, Any]) -> dict[str, Any]:
-        key = f"{part.get('index')} {part.get('type')}"
-        detail = self._open.get(key)
+        index = str(part.get("index"))
+        detail = self._open.get(index)
         # Blocks may share an index; what a block has only once tells them apart.
         if (
             detail is None
+            or detail.get("type") != part.get("type")
             or (detail.get("signature") and part.get("text") and part.get("signature") != detail["signature"])
             or any(detail.get(name) and part.get(name) and detail[name] != part[name] for name in _DETAIL_IDENTITY)
         ):
-            detail = self._open[key] = {}
+            detail = self._open[index] = {}
             self._details.append(detail)
         return detail
 
