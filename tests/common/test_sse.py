@@ -94,6 +94,23 @@ def test_events_with_other_line_ends_are_decoded_as_they_come(line_end: bytes) -
     assert fed[1] != [] and fed[2] != []
 
 
+@pytest.mark.parametrize(
+    ("body", "rest"),
+    [
+        (b"", []),
+        (b": ping\n\n", []),
+        (b"event: x\nid: 1\n\n", []),
+        (b"data: 1\n\nno event\n\n", []),
+        (b"no event\n\ndata: 1\n\n", []),
+        (b"no\n\nevent", [b"no\n\nevent"]),
+    ],
+)
+def test_a_body_is_handed_on_only_if_it_holds_no_event(body: bytes, rest: list[bytes]) -> None:
+    decoder = EventDecoder()
+    decoder.feed(body)
+    assert decoder.finish() == rest
+
+
 def test_done_ends_the_events() -> None:
     decoder = EventDecoder()
     assert decoder.feed(b"data: 1\n\ndata: [DONE]\n\ndata: 2\n\n") == [b"1"]

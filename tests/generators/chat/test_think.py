@@ -44,6 +44,7 @@ def test_a_text_in_pieces_is_split_alike(text: str, size: int) -> None:
 
 def test_text_is_passed_on_as_it_comes() -> None:
     splitter = ThinkSplitter()
+    assert not splitter.is_over
     assert [splitter.feed(piece) for piece in ("<think>", "A", " b", "</think>", "B", " ")] == [
         ("", ""),
         ("A", ""),
