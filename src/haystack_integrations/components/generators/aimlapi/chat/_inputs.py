@@ -7,7 +7,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -70,7 +70,20 @@ def choose_tools(init: Any, run: Any) -> Any:
     return [*(tool for tool in init if isinstance(tool, dict) and tool.get("type", "function") != "function"), *tools]
 
 
-def flatten_tools(tools: Any) -> list[Tool | dict[str, Any]]:
+def convert_tools(tools: Any, convert: Callable[..., dict[str, Any]], *, strict: bool) -> list[dict[str, Any]]:
+    """
+    Convert the tools that the model may call.
+
+    :param tools: The tools, as a component takes them.
+    :param convert: What an endpoint makes of a tool: its `convert_tool`.
+    :param strict: Whether tool calls must follow their schema strictly.
+    :returns: The tools as the API takes them. Dictionaries are sent as they are.
+    :raises ValueError: If two have the same name.
+    """
+    return [tool if isinstance(tool, dict) else convert(tool, strict=strict) for tool in _flatten_tools(tools)]
+
+
+def _flatten_tools(tools: Any) -> list[Tool | dict[str, Any]]:
     """
     Take tools, toolsets and definitions of tools for a list of tools.
 

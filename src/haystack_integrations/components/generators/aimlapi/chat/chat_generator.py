@@ -25,9 +25,9 @@ from haystack_integrations.common.aimlapi.serialization import (
 
 from ._completions.answer_tool import accumulate_answer, decode_answer
 from ._completions.hosted_tools import HostedToolRounds
-from ._completions.request import build_arguments, convert_tools
+from ._completions.request import build_arguments, convert_tool
 from ._completions.structured_output import with_structured_output
-from ._inputs import AnyTools, choose_tools, haystack_tools, json_schema_format
+from ._inputs import AnyTools, choose_tools, convert_tools, haystack_tools, json_schema_format
 from ._run import ChatComponent, ChatEndpoint, complete, complete_async
 
 _ENDPOINT = ChatEndpoint(
@@ -313,6 +313,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             messages=messages,
             tools=convert_tools(
                 choose_tools(self.tools, tools),
+                convert_tool,
                 strict=self.tools_strict if tools_strict is None else tools_strict,
             ),
             parameters=merge_parameters(self.generation_kwargs, generation_kwargs, headers=self.extra_headers),

@@ -22,14 +22,14 @@ from haystack_integrations.common.aimlapi.serialization import (
     serialize_tools,
 )
 
-from ._inputs import AnyTools, choose_tools, haystack_tools
+from ._inputs import AnyTools, choose_tools, convert_tools, haystack_tools
 from ._responses.accumulator import ResponseAccumulator
 from ._responses.reply import decode_response
 from ._responses.request import (
     ask_for_reasoning,
     build_arguments,
     check_parameters,
-    convert_tools,
+    convert_tool,
     unflatten,
     with_text_format,
 )
@@ -295,6 +295,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
         check_parameters(parameters)
         sent_tools = convert_tools(
             choose_tools(self.tools, tools),
+            convert_tool,
             strict=self.tools_strict if tools_strict is None else tools_strict,
         )
         parameters = ask_for_reasoning(parameters, model=self.model, tools=sent_tools)

@@ -8,15 +8,12 @@ from typing import Any
 
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ChatRole
+from haystack.tools.tool import Tool
 
 from haystack_integrations.common.aimlapi.body import ensure_list
 from haystack_integrations.common.aimlapi.models import profile
 from haystack_integrations.common.aimlapi.parameters import split_parameters
-from haystack_integrations.components.generators.aimlapi.chat._inputs import (
-    flatten_tools,
-    json_schema_format,
-    strict_schema,
-)
+from haystack_integrations.components.generators.aimlapi.chat._inputs import json_schema_format, strict_schema
 
 from .hosted_tools import META_KEY, sent_back, with_rounds
 from .media import media_part
@@ -210,22 +207,15 @@ def _say_otherwise(converted: dict[str, Any], message: ChatMessage) -> None:
             converted["audio"] = {"id": audio["id"]}
 
 
-def convert_tools(tools: Any, *, strict: bool) -> list[dict[str, Any]]:
+def convert_tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
     """
-    Convert the tools that the model may call.
+    Convert a tool that the model may call.
 
-    :param tools: The tools, as a component takes them.
-    :param strict: Whether tool calls must follow their schema strictly.
-    :returns: The tools as the API takes them. Dictionaries are sent as they are.
-    :raises ValueError: If two have the same name.
+    :param tool: The tool.
+    :param strict: Whether tool calls must follow its schema strictly.
+    :returns: The tool as the endpoint takes it.
     """
-    sent = []
-    for tool in flatten_tools(tools):
-        if isinstance(tool, dict):
-            sent.append(tool)
-            continue
-        function = {**tool.tool_spec}
-        if strict:
-            function |= {"strict": True, "parameters": strict_schema(function["parameters"])}
-        sent.append({"type": "function", "function": function})
-    return sent
+    function = {**tool.tool_spec}
+    if strict:
+        function |= {"strict": True, "parameters": strict_schema(function["parameters"])}
+    return {"type": "function", "function": function}

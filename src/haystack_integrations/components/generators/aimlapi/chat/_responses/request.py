@@ -18,14 +18,11 @@ from haystack.dataclasses import (
     ToolCall,
     ToolCallResult,
 )
+from haystack.tools.tool import Tool
 
 from haystack_integrations.common.aimlapi.body import has_value
 from haystack_integrations.common.aimlapi.parameters import split_parameters, warn_once
-from haystack_integrations.components.generators.aimlapi.chat._inputs import (
-    flatten_tools,
-    json_schema_format,
-    strict_schema,
-)
+from haystack_integrations.components.generators.aimlapi.chat._inputs import json_schema_format, strict_schema
 
 RESERVED = {
     "input": "the `messages` of `run`",
@@ -156,27 +153,20 @@ def unflatten(parameters: dict[str, Any]) -> dict[str, Any]:
     return unflattened
 
 
-def convert_tools(tools: Any, *, strict: bool) -> list[dict[str, Any]]:
+def convert_tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
     """
-    Convert the tools that the model may call.
+    Convert a tool that the model may call.
 
-    :param tools: The tools, as a component takes them.
-    :param strict: Whether tool calls must follow their schema strictly.
-    :returns: The tools as the API takes them. Dictionaries are sent as they are.
-    :raises ValueError: If two have the same name.
+    :param tool: The tool.
+    :param strict: Whether tool calls must follow its schema strictly.
+    :returns: The tool as the endpoint takes it.
     """
-    sent = []
-    for tool in flatten_tools(tools):
-        if isinstance(tool, dict):
-            sent.append(tool)
-            continue
-        function = {**tool.tool_spec}
-        parameters = function["parameters"]
-        # Not strict, it is as the parent class sends it.
-        function["parameters"] = strict_schema(parameters) if strict else {**parameters, "additionalProperties": False}
-        # The endpoint does not do without `strict`.
-        sent.append({"type": "function", **function, "strict": strict})
-    return sent
+    function = {**tool.tool_spec}
+    parameters = function["parameters"]
+    # Not strict, it is as the parent class sends it.
+    function["parameters"] = strict_schema(parameters) if strict else {**parameters, "additionalProperties": False}
+    # The endpoint does not do without `strict`.
+    return {"type": "function", **function, "strict": strict}
 
 
 def _convert_messages(messages: list[ChatMessage], *, stored: bool) -> list[dict[str, Any]]:
