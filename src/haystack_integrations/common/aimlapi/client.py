@@ -248,9 +248,9 @@ class ClientOwner:
         if self.client is not None and self._is_injected(self.client):
             return self.client
         if clients.sync is None or clients.sync.client.is_closed():
-            legacy, settings = http_client_settings(self.http_client_kwargs or {})
             client_kwargs = self._client_kwargs()
             if "http_client" not in client_kwargs:
+                legacy, settings = http_client_settings(self.http_client_kwargs or {})
                 client_kwargs["http_client"] = LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings)
             client = OpenAI(**client_kwargs)
             _forget_openai(client, client_kwargs)
@@ -337,11 +337,11 @@ class ClientOwner:
         An event loop closes its generators when it shuts down, and those that nobody holds any more: the only public
         way to have the connections closed while their loop still runs.
         """
-        legacy, settings = http_client_settings(self.http_client_kwargs or {})
-        if not legacy:
-            settings = _with_connection_stack(settings, self.http_client_kwargs or {})
         client_kwargs = self._client_kwargs()
         if "http_client" not in client_kwargs:
+            legacy, settings = http_client_settings(self.http_client_kwargs or {})
+            if not legacy:
+                settings = _with_connection_stack(settings, self.http_client_kwargs or {})
             client_kwargs["http_client"] = AsyncLegacyHTTPClient(**settings) if legacy else AsyncHTTPClient(**settings)
 
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
