@@ -90,9 +90,7 @@ def test_key_that_is_gone_from_the_environment_hides_no_error(mode: Mode, monkey
 )
 def test_body_that_cannot_be_read_is_an_error(content: bytes, mode: Mode) -> None:
     generator = chat_generator(Api(httpx2.Response(200, headers={"content-type": "application/json"}, content=content)))
-    with pytest.raises(
-        openai.APIError, match=r"AIMLAPI answered with (malformed JSON|what cannot be read: RecursionError)"
-    ):
+    with pytest.raises(openai.APIError, match=r"AIMLAPI answered with malformed JSON"):
         mode.complete(generator)
 
 

@@ -229,7 +229,8 @@ def _has_hook(component: ChatComponent, callback: Any, name: str) -> bool:
 
 
 def _decode(answer: Any, endpoint: ChatEndpoint, call: CallContext) -> list[ChatMessage]:
-    return decode(lambda: endpoint.decode(checked_body(answer, endpoint.answer), call.headers))
+    body = checked_body(answer, endpoint.answer)
+    return decode(lambda: endpoint.decode(body, call.headers))
 
 
 def _finish(accumulator: StreamAccumulator, call: CallContext, model: str) -> list[ChatMessage]:
