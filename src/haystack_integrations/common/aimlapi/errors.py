@@ -73,6 +73,7 @@ _PASSING = (408, 409, 429)
 _SERVER_ERROR = 500
 
 _MESSAGE_LENGTH = 2000
+_STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."
 _LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
 # For exceptions that the SDK wants a request for, when nothing was sent by a client of ours.
 _NO_REQUEST = httpx2.Request("POST", "https://api.aimlapi.com/v1")
@@ -108,8 +109,8 @@ _REMEDIES: list[tuple[int | None, str, str]] = [
     ),
     (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app."),
     (429, r"", "Send fewer requests at a time, or raise `max_retries`."),
-    (504, r"", "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."),
-    (524, r"", "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."),
+    (504, r"", _STREAM),
+    (524, r"", _STREAM),
     (
         0,
         r"s of silence",
