@@ -16,12 +16,17 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 import pytest
 import respx
+from hypothesis import settings
 
 from tests.support.names import Names
 from tests.support.recordings import RECORDINGS, Recording
 
 LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
 ACCEPTED = pytest.StashKey[bool]()
+
+# The first example of a test may import a module; on a busy machine that takes longer than any deadline.
+settings.register_profile("aimlapi", deadline=None)
+settings.load_profile("aimlapi")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -276,7 +276,7 @@ def completions(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 @streamed_only
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(said=completions())
 def test_any_cut_gives_the_same_reply(mode: Mode, said: Any) -> None:
     whole, frames = said
