@@ -5,6 +5,7 @@
 """How a request reaches a client: past the SDK's types, or through whatever stands in the place of its method."""
 
 import functools
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ ARGUMENTS: dict[str, Any] = {
     "extra_headers": {"X-Mine": "1"},
     "extra_body": {"user": "me", "task_type": "x"},
 }
-ALL_BY_NAME = {**ARGUMENTS, "user": "me"}
+ALL_BY_NAME = {**ARGUMENTS, "user": "me", "extra_body": {"task_type": "x"}}
 
 
 def sdk_client(api: Api) -> OpenAI:
@@ -46,6 +47,14 @@ def test_a_client_may_have_nothing_but_the_method() -> None:
     """Anything else that is asked of it would be an AttributeError."""
     client = SimpleNamespace(embeddings=SimpleNamespace(create=lambda **arguments: arguments))
     assert request(client, ENDPOINT, ARGUMENTS) == ALL_BY_NAME
+
+
+def test_what_3_0_0_had_in_extra_body_is_there_as_well() -> None:
+    """As it is by name, where a subclass may have changed it."""
+    client = SimpleNamespace(embeddings=SimpleNamespace(create=lambda **arguments: arguments))
+    endpoint = replace(ENDPOINT, repeated={"user", "dimensions"})
+    seen = request(client, endpoint, {**ARGUMENTS, "extra_body": {"task_type": "x"}, "user": "you"})
+    assert seen == {**ARGUMENTS, "user": "you", "extra_body": {"task_type": "x", "user": "you"}}
 
 
 def test_a_resource_of_the_sdk_may_be_all_there_is() -> None:

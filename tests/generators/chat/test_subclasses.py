@@ -42,6 +42,26 @@ async def test_prepare_api_call(kind: Any, mode: Mode) -> None:
 
 
 @in_all_modes
+async def test_prepare_api_call_has_the_parameters_where_the_parent_has_them(kind: Any, mode: Mode) -> None:
+    """Those of the SDK by name, and all others in `extra_body`: there a subclass changes or takes them."""
+
+    @component
+    class Subclass(kind):
+        def _prepare_api_call(self, **parameters: Any) -> dict[str, Any]:
+            arguments = kind._prepare_api_call(self, **parameters)
+            assert arguments["extra_body"].pop("safe_prompt") is True
+            arguments["top_p"] = arguments.pop("temperature") / 2
+            return arguments
+
+    api = Api()
+    generator = Subclass(model="vendor/model", **over(api))
+    await mode.call(generator, "Hi", generation_kwargs={"safe_prompt": True, "temperature": 0.5})
+    (body,) = api.bodies
+    assert body["top_p"] == 0.25
+    assert not body.keys() & {"temperature", "safe_prompt"}
+
+
+@in_all_modes
 async def test_handle_stream_response(kind: Any, mode: Mode) -> None:
     """Whoever handles a stream gets it as it comes from the client, and may hand it on."""
     streams: list[Any] = []

@@ -4,7 +4,7 @@
 
 """Where a request goes, and how the SDK is asked to send it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -29,6 +29,7 @@ class Endpoint:
     :param resource: Gets the resource of a client of the SDK that stands for the endpoint.
     :param declared: The fields of the body that the SDK's method has as parameters.
     :param method: The name of that method.
+    :param repeated: The fields that whoever stands in the place of that method gets in `extra_body` as well.
     """
 
     name: EndpointName
@@ -36,6 +37,19 @@ class Endpoint:
     resource: Callable[[Any], Any]
     declared: Mapping[str, Any]
     method: str = "create"
+    repeated: Collection[str] = ()
+
+    def by_name(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Take the fields that the SDK's method has as parameters out of `extra_body`: subclasses look for them by name.
+
+        :param arguments: The arguments of the method.
+        :returns: The arguments, which ask for the same.
+        """
+        body = arguments["extra_body"]
+        declared = {name: value for name, value in body.items() if name in self.declared}
+        rest = {name: value for name, value in body.items() if name not in declared}
+        return {**arguments, **declared, "extra_body": rest}
 
     def model_hint(self, model: str) -> str:
         """
@@ -67,9 +81,9 @@ def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any], *, ty
     body = arguments.get("extra_body") or {}
     create = getattr(endpoint.resource(client), arguments.get("openai_endpoint", endpoint.method))
     if typed or not _is_plain(client, create):
-        # They stay in `extra_body` as well, where 3.0.0 had them.
-        declared = {name: value for name, value in body.items() if name in endpoint.declared}
-        return create(**{**named, **declared}, extra_body=body)
+        named = endpoint.by_name({**named, "extra_body": body})
+        repeated = {name: named[name] for name in endpoint.repeated if name in named}
+        return create(**{**named, "extra_body": {**named["extra_body"], **repeated}})
     options = {option: named.pop(name) for name, option in _OPTIONS.items() if name in named}
     sent = {name: value for name, value in {**named, **body}.items() if not isinstance(value, (NotGiven, Omit))}
     return client.post(

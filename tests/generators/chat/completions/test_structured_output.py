@@ -381,7 +381,7 @@ def test_arguments_can_be_had_without_a_call() -> None:
     generator = chat_generator(Api(), model=GROK, generation_kwargs={"response_format": City})
     arguments = generator._prepare_api_call(messages=[ChatMessage.from_user("Hi")])
     assert arguments["tools"] == [answer_tool()]
-    assert arguments["extra_body"] == {"tool_choice": NAMED}
+    assert (arguments["tool_choice"], arguments["extra_body"]) == (NAMED, {})
 
 
 async def test_a_body_without_choices_is_an_error() -> None:

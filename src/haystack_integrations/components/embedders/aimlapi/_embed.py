@@ -82,9 +82,7 @@ def build_arguments(
     if declared and "encoding_format" in declared.parameters:
         # A quarter of the bytes of numbers in JSON.
         body.setdefault("encoding_format", "base64")
-    # By name where the SDK has a parameter: there, subclasses look for them.
-    named = {name: body.pop(name) for name in ENDPOINT.declared if name in body}
-    return {"model": model, "input": texts, **named, "extra_body": body, **options}
+    return ENDPOINT.by_name({"model": model, "input": texts, "extra_body": body, **options})
 
 
 def reply_body(answer: Any) -> dict[str, Any]:

@@ -306,7 +306,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             parameters=self._resolve_flattened_kwargs(parameters),
             stream=streaming_callback is not None,
         )
-        return {**arguments, "openai_endpoint": "create"}
+        return {**_ENDPOINT.by_name(arguments), "openai_endpoint": "create"}
 
     def _resolve_flattened_kwargs(self, generation_kwargs: dict[str, Any]) -> dict[str, Any]:
         return unflatten(with_text_format(generation_kwargs))
