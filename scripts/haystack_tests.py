@@ -95,6 +95,7 @@ DELIBERATE = {
         "*/agents/test_agent*.py::*::test_to_dict",
         "*/test_query_expander.py::*::test_to_dict",
     ],
+    "A missing key is an error that says where to get one.": ["*::test_key_resolved_at_warm_up_not_init"],
     "There is no `organization`: it would be the user's at OpenAI, which AIMLAPI has no use for.": [
         "*/chat/test_openai_async.py::*::test_warm_up_async_should_create_async_client_with_same_args",
         "*/chat/test_openai_responses.py::*::test_warm_up_async_creates_async_client_with_expected_args",

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import AsyncIterator, Callable
 from copy import copy, deepcopy
 from typing import Any
+from types import SimpleNamespace
 from unittest.mock import AsyncMock, MagicMock
 
 import httpx2
@@ -266,6 +267,34 @@ async def test_mocked_stream_of_the_sdk(make: Any, mode: Mode) -> None:
     assert (await mode.complete_async(generator)).text == "Hello"
     assert api.requests == []
     assert stream.closings == 1
+
+
+def mocked(value: Any, kind: Callable[..., Any]) -> Any:
+    """The SDK's objects as unit tests fake them: with what Haystack's own generators read as attributes."""
+    if isinstance(value, list):
+        return [mocked(item, kind) for item in value]
+    return kind(**{name: mocked(field, kind) for name, field in value.items()}) if isinstance(value, dict) else value
+
+
+@in_all_modes
+@pytest.mark.parametrize("kind", [MagicMock, SimpleNamespace])
+@pytest.mark.parametrize("make", [chat_generator, responses_generator])
+async def test_mocked_replies(make: Any, mode: Mode, kind: Callable[..., Any]) -> None:
+    if make is chat_generator:
+        frame = {"index": 0, "delta": {"content": "Hello", "tool_calls": None}, "finish_reason": "stop"}
+        message = {"index": 0, "message": {"content": "Hello", "tool_calls": None}, "finish_reason": "stop"}
+        said = [{"model": "m", "choices": [frame], "usage": None}]
+        whole = {"model": "m", "choices": [message], "usage": {"total_tokens": 3}}
+    else:
+        said, whole = events(RESPONSE), RESPONSE
+    reply = streamed(mocked(said, kind), mode) if mode.streamed else mocked(whole, kind)
+    client = AsyncMock() if mode.asynchronous else MagicMock()
+    client.chat.completions.create.return_value = client.responses.create.return_value = reply
+    generator = make(Api())
+    setattr(generator, attribute(mode), client)
+    answer = await mode.complete_async(generator)
+    assert (answer.text, answer.meta["finish_reason"]) == ("Hello", "stop")
+    assert "method_calls" not in answer.meta
 
 
 @streamed_only

@@ -56,7 +56,22 @@ def to_plain(answer: Any) -> Any:
     if is_response(answer):
         return parse_json(answer.content)
     # The SDK's models warn of every value that is not of the type they declare.
-    return answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
+    plain = answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
+    return plain if isinstance(plain, (Mapping, list, str)) else _attributes(answer)
+
+
+def _attributes(value: Any) -> Any:
+    """
+    Get what a mock was given: Haystack's own generators read nothing but the attributes of the SDK's objects.
+    """
+    if isinstance(value, list):
+        return [_attributes(item) for item in value]
+    fields = getattr(value, "__dict__", None)
+    if fields is None:
+        return value
+    return {
+        name: _attributes(field) for name, field in fields.items() if name[0] != "_" and name != "method_calls"
+    }
 
 
 def checked_body(answer: Any, expected: str) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from haystack_integrations.common.aimlapi.body import (
     checked_body,
     drop_empty,
     rest_of_service_meta,
-    to_plain,
 )
 from haystack_integrations.common.aimlapi.endpoint import Endpoint
 from haystack_integrations.common.aimlapi.errors import provider_message, reply_error
@@ -39,6 +38,8 @@ ENDPOINT = Endpoint(
     resource=lambda client: client.embeddings,
     declared=EmbeddingCreateParams.__annotations__,
 )
+# What is asked for, as the message of an error names it.
+ANSWER = "embeddings"
 _RESERVED = {
     "input": "the input of `run`",
     "model": "the init parameter `model`",
@@ -83,22 +84,6 @@ def build_arguments(
         # A quarter of the bytes of numbers in JSON.
         body.setdefault("encoding_format", "base64")
     return ENDPOINT.by_name({"model": model, "input": texts, "extra_body": body, **options})
-
-
-def reply_body(answer: Any) -> dict[str, Any]:
-    """
-    Get the body of a reply.
-
-    :param answer: What the call returned.
-    :returns: The body as a dictionary.
-    :raises APIError: If it is an error, or no JSON object.
-    """
-    body = to_plain(answer)
-    if not isinstance(body, Mapping) and isinstance(getattr(answer, "data", None), list):
-        # A mock has what Haystack's components read, as attributes.
-        data = [{"embedding": entry.embedding} for entry in answer.data]
-        body = {"data": data, "model": answer.model, "usage": answer.usage}
-    return checked_body(body, "embeddings")
 
 
 def decode_vectors(body: Mapping[str, Any], *, expected: int) -> list[list[float]]:
@@ -149,7 +134,7 @@ def typed_reply(answer: Any) -> CreateEmbeddingResponse:
     :returns: The reply, with numbers for a vector.
     :raises APIError: If it is an error, or has not one vector.
     """
-    body = reply_body(answer)
+    body = checked_body(answer, ANSWER)
     (vector,) = decode_vectors(body, expected=1)
     usage = body.get("usage")
     return CreateEmbeddingResponse.model_construct(
@@ -248,7 +233,7 @@ class Batches:
         :param headers: The headers of the response.
         :raises APIError: If it is an error, or has not one vector for each text.
         """
-        body = reply_body(answer)
+        body = checked_body(answer, ANSWER)
         self._vectors.update(zip(ids, decode_vectors(body, expected=len(ids)), strict=True))
         self._meta = add_meta(self._meta, embedding_meta(body, headers))
         self.done += len(ids)

@@ -9,6 +9,7 @@ from haystack import component, default_from_dict
 from haystack.components.embedders import OpenAITextEmbedder
 from haystack.utils import Secret
 
+from haystack_integrations.common.aimlapi.body import checked_body
 from haystack_integrations.common.aimlapi.call import CallContext, call_context, current_call
 from haystack_integrations.common.aimlapi.checks import check_types
 from haystack_integrations.common.aimlapi.client import BASE_URL, ClientOwner
@@ -19,7 +20,7 @@ from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
 from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
 
-from ._embed import ENDPOINT, build_arguments, decode_vectors, embedding_meta, reply_body, typed_reply
+from ._embed import ANSWER, ENDPOINT, build_arguments, decode_vectors, embedding_meta, typed_reply
 
 
 @with_description
@@ -201,6 +202,6 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
         )
 
     def _prepare_output(self, result: Any) -> dict[str, Any]:
-        body = reply_body(result)
+        body = checked_body(result, ANSWER)
         call = current_call() or CallContext()
         return {"embedding": decode_vectors(body, expected=1)[0], "meta": embedding_meta(body, call.headers)}
