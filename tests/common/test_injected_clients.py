@@ -8,8 +8,8 @@ import asyncio
 import pickle
 from collections.abc import AsyncIterator, Callable
 from copy import copy, deepcopy
-from typing import Any
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 import httpx2

@@ -69,9 +69,7 @@ def _attributes(value: Any) -> Any:
     fields = getattr(value, "__dict__", None)
     if fields is None:
         return value
-    return {
-        name: _attributes(field) for name, field in fields.items() if name[0] != "_" and name != "method_calls"
-    }
+    return {name: _attributes(field) for name, field in fields.items() if name[0] != "_" and name != "method_calls"}
 
 
 def checked_body(answer: Any, expected: str) -> dict[str, Any]:

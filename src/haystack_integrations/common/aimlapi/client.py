@@ -9,7 +9,7 @@ import math
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -219,17 +219,20 @@ class ClientOwner:
         }
 
     def _resolve_key(self) -> str:
-        is_set = False
         in_environment = self.api_key.type is SecretType.ENV_VAR
         variables = " or ".join(self.api_key.to_dict()["env_vars"]) if in_environment else "AIMLAPI_API_KEY"
-        with suppress(ValueError):  # None of the variables is set.
+        try:
             self.api_key.resolve_value()
-            is_set = True
-        if is_set and (key := header_value(self.api_key, f"The API key ({variables} or `api_key`)")):
-            return key
+        except ValueError as error:
+            # In the words that tests of Haystack's integrations look for: "None of the ... variables are set".
+            missing = f"{error}."
+        else:
+            if key := header_value(self.api_key, f"The API key ({variables} or `api_key`)"):
+                return key
+            missing = "There is no API key."
         msg = (
-            f"There is no API key. Make one at https://aimlapi.com/app/keys, and set the environment variable "
-            f"{variables} or pass `api_key=Secret.from_token(...)`."
+            f"{missing} Make a key at https://aimlapi.com/app/keys, and set the environment variable {variables} or "
+            "pass `api_key=Secret.from_token(...)`."
         )
         raise ValueError(msg)
 
