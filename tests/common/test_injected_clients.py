@@ -298,6 +298,21 @@ async def test_mocked_replies(make: Any, mode: Mode, kind: Callable[..., Any]) -
 
 
 @streamed_only
+async def test_a_mock_of_a_stream_is_closed_as_by_haystack(mode: Mode) -> None:
+    stream = AsyncMock(spec=AsyncStream) if mode.asynchronous else MagicMock(spec=Stream)
+    if mode.asynchronous:
+        stream.__aiter__.return_value = frames(HELLO)
+    else:
+        stream.__iter__.return_value = iter(frames(HELLO))
+    client = AsyncMock() if mode.asynchronous else MagicMock()
+    client.chat.completions.create.return_value = stream
+    generator = chat_generator(Api())
+    setattr(generator, attribute(mode), client)
+    assert (await mode.complete_async(generator)).text == "Hello"
+    assert [name for name, *_ in stream.method_calls] == ["close"]
+
+
+@streamed_only
 async def test_stream_that_cannot_be_closed_hides_no_error(mode: Mode) -> None:
     said = [{"error": {"message": "Overloaded"}}]
     client = AsyncMock() if mode.asynchronous else MagicMock()

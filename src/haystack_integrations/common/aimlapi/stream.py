@@ -113,7 +113,9 @@ async def iter_chunks_async(
         data = event = None
         for opened in (stream, call.response):
             with _closing():
-                if close := getattr(opened, "aclose", None) or getattr(opened, "close", None):
+                # The SDK's streams have both, and mocks of them are asked which one was called: Haystack calls `close`.
+                names = ("aclose", "close") if is_response(opened) else ("close", "aclose")
+                if close := next(filter(None, (getattr(opened, name, None) for name in names)), None):
                     closed = close()
                     if inspect.isawaitable(closed):
                         await closed

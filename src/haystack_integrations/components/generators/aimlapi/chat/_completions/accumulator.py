@@ -203,18 +203,21 @@ class _ChoiceAccumulator:
 
     def _add_single_piece(self, delta: Any, meta: dict[str, Any]) -> StreamingChunk | None:
         """
-        Take a delta that only goes on with a text or with reasoning, as most do: it need not go the long way.
+        Take a delta that only goes on with a text, reasoning or the arguments of a call: most do, and need no more.
         """
         if type(delta) is not dict or len(delta) > _MOST_FIELDS_OF_A_PIECE:
             return None
         pieces = [(name, value) for name, value in delta.items() if value or value == 0]
-        if len(pieces) != 1 or type(pieces[0][1]) is not str:
+        if len(pieces) != 1:
             return None
         ((name, piece),) = pieces
-        if name == "content" and self._think.is_over:
+        if name == "tool_calls" and (part := self._tool_calls.add_arguments(piece)):
+            meta[name] = piece
+            return self._chunk(part.index, meta, tool_calls=[part])
+        if name == "content" and type(piece) is str and self._think.is_over:
             self._written[name].write(piece)
             return self._chunk("text", meta, content=piece)
-        if name == self._shown_reasoning and name in FLAT_REASONING_FIELDS:
+        if name == self._shown_reasoning and type(piece) is str and name in FLAT_REASONING_FIELDS:
             self._written[name].write(piece)
             return self._chunk("reasoning", meta, reasoning=ReasoningContent(piece, {name: piece}))
         return None

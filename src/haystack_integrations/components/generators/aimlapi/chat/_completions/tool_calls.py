@@ -17,6 +17,7 @@ from .merge import merge, plain
 
 _CALL_FIELDS = {"id", "index", "function"}
 _FUNCTION_FIELDS = {"name", "arguments"}
+_ARGUMENTS_PART, _ARGUMENTS_FUNCTION = {"index", "function"}, {"arguments"}
 
 
 def decode_tool_calls(items: Any, reply: Reply, *, completion_id: str) -> list[Any]:
@@ -82,6 +83,22 @@ class ToolCallAccumulator:
                 deltas.append(delta)
         return deltas
 
+    def add_arguments(self, parts: Any) -> ToolCallDelta | None:
+        """
+        Take a delta that brings nothing but more arguments of a call that was shown already, as most do.
+
+        :param parts: The parts of calls.
+        :returns: What Haystack's chunks show of them; None if they are of another kind, and were not taken.
+        """
+        if type(parts) is not list or len(parts) != 1 or type(part := parts[0]) is not dict:
+            return None
+        if part.keys() != _ARGUMENTS_PART or type(function := part["function"]) is not dict:
+            return None
+        if function.keys() != _ARGUMENTS_FUNCTION or type(arguments := function["arguments"]) is not str:
+            return None
+        number = self._numbers.get(("", index)) if type(index := part["index"]) is int else None
+        return None if number is None else self._calls[number].add_arguments(arguments, number)
+
     def _number(self, part: dict[str, Any], function: dict[str, Any]) -> int:
         """
         Find the call that a part belongs to: by its id, else by its index, else it goes on with the last call.
@@ -141,6 +158,13 @@ class _PartialCall:
         if self._last == "}":
             return parse_arguments(str(self._arguments)) is not None
         return self._whole_arguments is not None
+
+    def add_arguments(self, arguments: str, number: int) -> ToolCallDelta | None:
+        if not self._announced:
+            return None
+        self._arguments.write(arguments)
+        self._last = arguments.rstrip()[-1:] or self._last
+        return ToolCallDelta(index=number, arguments=arguments or None)
 
     def add(self, part: dict[str, Any], function: dict[str, Any], number: int) -> ToolCallDelta | None:
         name, arguments = function.get("name") or "", function.get("arguments")
