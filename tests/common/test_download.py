@@ -636,7 +636,7 @@ class TestBounds:
         received: list[bytes] = []
 
         def connect(request: httpx2.Request) -> httpx2.Response:
-            time.sleep(0.2)
+            time.sleep(1.1)
             request.extensions["trace"]("connection.start_tls.complete", {"return_value": stream})
             ours.settimeout(5)
             received.append(ours.recv(1))
@@ -645,7 +645,7 @@ class TestBounds:
 
         with ours, theirs, httpx2.Client(transport=httpx2.MockTransport(connect)) as client:
             with pytest.raises(DownloadError, match="it timed out"):
-                download_image(client, URL, options=DownloadOptions(api_url=API, timeout=0.1))
+                download_image(client, URL, options=DownloadOptions(api_url=API, timeout=1))
         assert received == [b""]
 
     def test_no_pause_is_longer_than_is_left(self, monkeypatch: pytest.MonkeyPatch, names: Names) -> None:
