@@ -15,7 +15,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression, median, quantiles
@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
 
+import httpx2
 import jiter
 from contenders import (
     AIMLAPIEmbedder,
@@ -33,6 +34,7 @@ from contenders import (
     OpenAISDK,
     RawAiohttp,
 )
+from relay import Relay, running_relay
 from server import KINDS, WORD_LENGTH, Server
 
 SDK, HAYSTACK, PARENT = OpenAISDK.name, HaystackGenerator.name, HaystackEmbedder.name
@@ -157,6 +159,33 @@ def paced(bench: Bench) -> Iterator[Result]:
                 sides, lambda side: cpu(lambda: side.stream(ignore), times=3) * 1e6 / chunks, bench.turns(10)
             )
         yield Result(f"paced stream, sync, {scheme}", "µs per chunk", samples, bars.get((tls, "sync"), {SDK: None}))
+
+
+def relay(bench: Bench) -> Iterator[Result]:
+    """Streams that a core relays from a pipeline behind FastAPI, at 50 chunks a second each, over TLS."""
+    if not (importlib.util.find_spec("fastapi") and importlib.util.find_spec("uvicorn")):
+        print("relay is left out: there is no fastapi or uvicorn", file=sys.stderr)
+        return
+    streams, chunks, per_second = 50 if bench.quick else 100, 50, 50
+    url = bench.server.url("text", chunks, pace_ms=1000 // per_second, tls=True)
+    names = [side.name for side in bench.contenders if issubclass(side, HaystackGenerator)]
+
+    def measure(side: Relay) -> float:
+        async def listen(client: httpx2.AsyncClient) -> None:
+            assert len((await client.post(f"{side.url}/chat")).text) == chunks * WORD_LENGTH
+
+        async def run() -> None:
+            async with httpx2.AsyncClient(timeout=60, limits=httpx2.Limits(max_connections=streams)) as client:
+                await asyncio.gather(*(listen(client) for _ in range(streams)))
+
+        start = side.cpu()
+        asyncio.run(run())
+        return streams * chunks / per_second / (side.cpu() - start)
+
+    with ExitStack() as stack:
+        relays = [stack.enter_context(running_relay(name, url)) for name in names]
+        samples = take_turns(relays, measure, bench.turns(10))
+    yield Result("streams that a core relays", "at once", samples, {HAYSTACK: 2.4}, more_is_better=True)
 
 
 def check_whole(sides: list[Any], kind: str) -> None:
@@ -456,6 +485,7 @@ def embeddings(bench: Bench) -> Iterator[Result]:
 
 CASES: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "paced": paced,
+    "relay": relay,
     "stream": stream,
     "call": call,
     "long-call": long_call,
