@@ -12,6 +12,7 @@ import httpx2
 from openai import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT
 
 from .http import AsyncHTTPClient, AsyncLegacyHTTPClient, HTTPClient, LegacyHTTPClient
+from .tls import shared_ssl_context
 
 _LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 # What aiohttp cannot do, or the user chose to do otherwise.
@@ -44,6 +45,11 @@ def http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict
     }
     if isinstance(settings["limits"], dict):
         settings["limits"] = family.Limits(**{**limits, **settings["limits"]})
+    if not (legacy or settings.get("http2") or settings.get("transport")):
+        verify = settings.get("verify", True)
+        if isinstance(verify, (bool, str)):
+            cert, trust_env = settings.pop("cert", None), settings.get("trust_env", True)
+            settings["verify"] = shared_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
     return legacy, settings
 
 
@@ -68,8 +74,7 @@ def make_async_http_client(http_client_kwargs: dict[str, Any]) -> AsyncHTTPClien
     legacy, settings = http_client_settings(http_client_kwargs)
     if legacy:
         return AsyncLegacyHTTPClient(**settings)
-    trust_env = settings.get("trust_env", True)
-    if settings.keys() & _OTHER_WAYS or (trust_env and getproxies()):
+    if settings.keys() & _OTHER_WAYS or (settings.get("trust_env", True) and getproxies()):
         return AsyncHTTPClient(**settings)
     # aiohttp is imported with the first asynchronous client, not with every component.
     from .aiohttp_transport import AiohttpTransport  # noqa: PLC0415
@@ -79,7 +84,5 @@ def make_async_http_client(http_client_kwargs: dict[str, Any]) -> AsyncHTTPClien
     if isinstance(chosen, dict) and "max_keepalive_connections" not in chosen:
         # The SDK keeps only a tenth of its connections, since each idle one makes the pool of httpx2 slower.
         limits["max_keepalive_connections"] = limits["max_connections"]
-    ssl_context = httpx2.create_ssl_context(
-        verify=settings.get("verify", True), cert=settings.get("cert"), trust_env=trust_env
-    )
+    ssl_context = httpx2.create_ssl_context(verify=settings["verify"], cert=settings.get("cert"))
     return AsyncHTTPClient(**settings, transport=AiohttpTransport(ssl_context=ssl_context, **limits))
