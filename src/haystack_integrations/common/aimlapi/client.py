@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import asynccontextmanager, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import httpx2
@@ -22,6 +22,7 @@ from openai import DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
 
 from .call import current_call, register_secret
 from .checks import check_types
+from .endpoint import Endpoint
 from .http_settings import make_async_http_client, make_http_client
 from .parameters import header_value
 from .process import PerProcess
@@ -94,6 +95,7 @@ class ClientOwner:
     never replaced or closed. Copies of the component share it; a pickle takes it along, if it can be pickled.
     """
 
+    _endpoint: ClassVar[Endpoint]
     api_key: Secret
     model: str
     api_base_url: str | None
@@ -184,7 +186,7 @@ class ClientOwner:
 
     def warm_up(self) -> None:
         """
-        Make the synchronous client, if there is none.
+        Make the synchronous client, if there is none, and import all that it needs.
 
         :raises ValueError: If there is no API key, or a number in the environment is none.
         """
@@ -202,6 +204,7 @@ class ClientOwner:
                 client_kwargs["http_client"] = make_http_client(self.http_client_kwargs or {})
             client = OpenAI(**client_kwargs)
             _forget_openai(client, client_kwargs)
+            self._endpoint.resource(client)
             self._made[id(client)] = client
             clients.sync = _Own(client)
         self.client = clients.sync.client
@@ -235,7 +238,7 @@ class ClientOwner:
 
     async def warm_up_async(self) -> None:
         """
-        Make the client of the running event loop, if it has none.
+        Make the client of the running event loop, if it has none, and import all that it needs.
 
         :raises ValueError: If there is no API key, or a number in the environment is none.
         """
@@ -292,6 +295,7 @@ class ClientOwner:
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
             client = AsyncOpenAI(**client_kwargs)
             _forget_openai(client, client_kwargs)
+            self._endpoint.resource(client)
             try:
                 yield client
             finally:
