@@ -45,6 +45,8 @@ from tests.support.server import (
 
 SOON = 0.15
 """A limit of time, for what never happens."""
+LONG = 600.0
+"""Seconds that no test takes, but some skip."""
 OK = whole(b"ok", content_type="text/plain")
 BEGUN = (head(content_length="99"), b"begun")
 BEGUN_STREAM = (stream_head(), event("begun"))
@@ -118,6 +120,21 @@ def client(transport: httpx2.AsyncBaseTransport | None = None, **settings: Any) 
 
 async def post(client: httpx2.AsyncClient, url: str, content: Any = b"asked", **settings: Any) -> httpx2.Response:
     return await client.post(url, content=content, **settings)
+
+
+class Clock:
+    """The clock of the running event loop, of asyncio's own kind, whose time can be skipped."""
+
+    def __init__(self) -> None:
+        self._loop: Any = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._skipped = 0.0
+        self._loop.time = lambda: self._time() + self._skipped
+
+    async def skip(self, seconds: float) -> None:
+        await asyncio.sleep(0.01)
+        self._skipped += seconds
+        await asyncio.sleep(0.01)
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -505,7 +522,7 @@ FAULTS: list[tuple[str, Answer, type[Exception], str | None, Progress]] = [
 
 def pause() -> None:
     """Let what was sent arrive: a reset overtakes it."""
-    threading.Event().wait(0.05)
+    threading.Event().wait(0.2)
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
@@ -624,16 +641,21 @@ def test_connection_that_was_closed_while_it_was_idle_is_not_used(run) -> None:
         run(main())
 
 
-@pytest.mark.parametrize("late", [0.0, 0.05], ids=["at once", "late"])
-def test_answer_that_nobody_asked_for_answers_nothing(run, late: float) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_answer_that_nobody_asked_for_answers_nothing(run, late: bool) -> None:
     async def main() -> None:
-        stray = whole(b"stray", 408)
-        async with wire(OK + stray if not late else OK, late, b"" if not late else stray) as (url, _), client() as http:
+        async with client() as http:
             for _ in range(2):
-                assert (await post(http, url)).text == "ok"
-                await asyncio.sleep(6 * late)
+                assert (await post(http, server.url)).text == "ok"
+                go_on.release()
+                if late:
+                    assert await asyncio.to_thread(server.all_disconnected)
 
-    run(main())
+    go_on = threading.Semaphore(0)
+    stray = whole(b"stray", 408)
+    answer = (OK, lambda _: go_on.acquire(timeout=PATIENCE), stray, stall) if late else (OK + stray, stall)
+    with FaultServer(answer) as server:
+        run(main())
 
 
 def capacity(listener: socket.socket) -> int:
@@ -713,60 +735,89 @@ def test_connect_timeout_in_the_handshake(run) -> None:
 
 @pytest.mark.parametrize("begun", [(), (b"HTTP/1.1 200",), BEGUN, BEGUN_STREAM], ids=["", "status", "body", "stream"])
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_read_timeout(run, begun: Any, secure: bool, tls, trusting) -> None:
+def test_read_timeout(begun: Any, secure: bool, tls, trusting) -> None:
+    async def main() -> None:
+        clock = Clock()
+        async with client(make(trusting if secure else None), timeout=httpx2.Timeout(None, read=LONG)) as http:
+            task = asyncio.create_task(post(http, server.url, extensions={"progress": progress}))
+            await until(lambda: progress.answered if begun else server.requests)
+            while not task.done():
+                await clock.skip(LONG)
+            with pytest.raises(httpx2.ReadTimeout, match=str(LONG)):
+                await task
+            assert server.all_disconnected()
+
+    progress = Progress()
     with FaultServer((*begun, stall), tls=tls if secure else None) as server:
-        progress = fails(run, server.url, httpx2.ReadTimeout, "0.15", trusting if secure else None, read=SOON)
+        asyncio.run(main())
         assert progress.answered == bool(begun)
-        assert server.all_disconnected()
 
 
-def test_read_timeout_is_the_time_of_one_read(run) -> None:
+def test_read_timeout_is_the_time_of_one_read() -> None:
     async def main() -> None:
-        tick = (b"1\r\nx\r\n", 0.2) * 4
-        async with wire(stream_head(), *tick, END) as (url, _), client(timeout=httpx2.Timeout(None, read=0.6)) as http:
-            assert (await http.get(url)).text == "xxxx"
+        clock = Clock()
+        timeout = httpx2.Timeout(None, read=LONG)
+        async with client(timeout=timeout) as http, http.stream("GET", server.url) as response:
+            parts = response.aiter_raw()
+            for _ in range(4):
+                task = asyncio.create_task(anext(parts))
+                await clock.skip(0.5 * LONG)
+                go_on.release()
+                assert await task == b"x"
 
-    run(main())
+    go_on = threading.Semaphore(0)
+    step = (lambda _: go_on.acquire(timeout=PATIENCE), b"1\r\nx\r\n")
+    with FaultServer((stream_head(), *step * 4, stall)) as server:
+        asyncio.run(main())
 
 
-def test_read_timeout_is_not_the_time_of_the_reader(run) -> None:
+def test_read_timeout_is_not_the_time_of_the_reader() -> None:
     async def main() -> None:
-        timeout = httpx2.Timeout(None, read=0.4)
+        clock = Clock()
+        timeout = httpx2.Timeout(None, read=LONG)
         async with client(timeout=timeout) as http, http.stream("GET", server.url) as response:
             parts = response.aiter_raw()
             assert await anext(parts) == BEGUN_CHUNK
-            await asyncio.sleep(0.8)
+            await clock.skip(2 * LONG)
             go_on.set()
             assert await anext(parts) == BEGUN_CHUNK
 
     go_on = threading.Event()
     answer = (*BEGUN_STREAM, lambda _: go_on.wait(PATIENCE), event("begun"), stall)
     with FaultServer(answer) as server:
-        run(main())
+        asyncio.run(main())
         assert server.all_disconnected()
 
 
-def test_write_timeout_is_not_the_time_of_the_body(run) -> None:
-    async def body() -> AsyncIterator[bytes]:
-        for part in (b"first", b"second"):
-            yield part
-            await asyncio.sleep(2 * SOON)
-
+def test_write_timeout_is_not_the_time_of_the_body() -> None:
     async def main() -> None:
-        timeout = httpx2.Timeout(PATIENCE, write=SOON)
+        clock = Clock()
+
+        async def body() -> AsyncIterator[bytes]:
+            for part in (b"first", b"second"):
+                yield part
+                await clock.skip(2 * LONG)
+
+        timeout = httpx2.Timeout(None, write=LONG)
         async with wire(OK, after=b"0\r\n\r\n") as (url, _), client(timeout=timeout) as http:
             assert (await post(http, url, body())).text == "ok"
 
-    run(main())
+    asyncio.run(main())
 
 
-def test_connect_timeout_ends_with_the_connection(run) -> None:
+def test_connect_timeout_ends_with_the_connection() -> None:
     async def main() -> None:
-        timeout = httpx2.Timeout(PATIENCE, connect=0.4)
-        async with wire(0.8, head(100), OK) as (url, _), client(timeout=timeout) as http:
-            assert (await post(http, url, headers={"Expect": "100-continue"})).text == "ok"
+        clock = Clock()
+        async with client(timeout=httpx2.Timeout(None, connect=LONG)) as http:
+            task = asyncio.create_task(post(http, server.url, headers={"Expect": "100-continue"}))
+            await until(lambda: server.requests)
+            await clock.skip(2 * LONG)
+            go_on.set()
+            assert (await task).text == "ok"
 
-    run(main())
+    go_on = threading.Event()
+    with FaultServer((lambda _: go_on.wait(PATIENCE), head(100), OK), reads_bodies=False) as server:
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
@@ -859,22 +910,24 @@ def test_limits_hold(run) -> None:
         run(main())
 
 
-def test_idle_connections_are_closed_when_their_time_is_up(run) -> None:
+def test_idle_connections_are_closed_when_their_time_is_up() -> None:
     async def main() -> None:
-        async with client(make(keepalive_expiry=0.8)) as http:
-            begun = monotonic()
+        clock = Clock()
+        async with client(make(keepalive_expiry=LONG), timeout=None) as http:
             await asyncio.gather(post(http, server.url), post(http, server.url))
-            assert server.open == 2
-            await asyncio.sleep(0.4)
-            used = monotonic()
+            await clock.skip(0.5 * LONG)
             await post(http, server.url)
+            assert server.open == 2
+            await clock.skip(0.55 * LONG)
             await until(lambda: server.open < 2)
-            assert 0.8 <= monotonic() - begun
+            await clock.skip(0.2 * LONG)
+            assert server.open == 1
+            await clock.skip(0.3 * LONG)  # At 1.55, and not at 2.05, as the timer of aiohttp has it.
             await until(lambda: not server.open)
-            assert 0.8 <= monotonic() - used < 1.2  # Not 1.2 or more, as the timer of aiohttp has it.
 
-    with FaultServer(OK) as server:
-        run(main())
+    together = threading.Barrier(2)
+    with FaultServer(*[(lambda _: together.wait(PATIENCE), OK)] * 2, OK) as server:
+        asyncio.run(main())
 
 
 def test_idle_connections_are_not_kept_at_all(run) -> None:
@@ -958,7 +1011,7 @@ def test_connection_is_closed_although_the_server_does_not_say_goodbye(run, answ
     async def main() -> None:
         async with client(make(trusting)) as http:
             with contextlib.suppress(httpx2.RemoteProtocolError, httpx2.ReadTimeout):
-                await http.get(server.url, timeout=SOON)
+                await http.get(server.url, timeout=httpx2.Timeout(PATIENCE, read=SOON))
             assert await asyncio.to_thread(server.all_disconnected)
 
     with FaultServer((*answer, hear_nothing), tls=tls) as server:
