@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from copy import deepcopy
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -334,10 +333,6 @@ def test_component_that_is_closed_all_the_time_answers(mode: Mode) -> None:
 
 @async_only
 @pytest.mark.parametrize("then", ["close", "close_async", "run", "run_async", "drop"])
-@pytest.mark.skipif(
-    find_spec("haystack_integrations.common.aimlapi.aiohttp_transport") is None,
-    reason="anyio, which httpx2 connects with, keeps every task that was waiting within a time limit",
-)
 # The event loop was ended with open connections and a task, which cannot end well: asyncio complains, rightly.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_loop_closed_with_a_pending_call_leaves_no_socket(mode: Mode, then: str) -> None:

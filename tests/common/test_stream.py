@@ -21,7 +21,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.api import Api, chat_generator
-from tests.support.modes import ASYNC_STREAMED, Mode, in_all_modes, in_both_clients, streamed_only
+from tests.support.modes import ASYNC_STREAMED, SYNC_STREAMED, Mode, in_all_modes, in_both_clients, streamed_only
 from tests.support.replies import HELLO
 from tests.support.server import (
     DONE,
@@ -174,13 +174,18 @@ def tls() -> ssl.SSLContext:
     return context
 
 
+def talk_on(connection: Any) -> None:
+    while True:
+        connection.sock.sendall(event(WORD) * 100)
+
+
 @streamed_only
 @in_both_clients
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize(
     "rest",
-    [(stall,), (event(WORD) * 3, stall), (drop,), (b"no chunk\r\n", stall)],
-    ids=["silent", "talking", "dropped", "garbled"],
+    [(stall,), (event(WORD) * 3, stall), (talk_on,), (drop,), (b"no chunk\r\n", stall)],
+    ids=["silent", "talking", "never silent", "dropped", "garbled"],
 )
 def test_server_that_goes_on_after_done_holds_nothing_back(
     mode: Mode, rest: Answer, secure: bool, http_client_kwargs, tls: ssl.SSLContext
@@ -196,6 +201,25 @@ def test_server_that_goes_on_after_done_holds_nothing_back(
 
         asyncio.run(main())
         assert server.connections == 2
+
+
+@in_both_clients
+def test_stream_takes_no_thread_of_its_own(http_client_kwargs, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, here = threading.Thread.start, threading.get_ident()
+    started: list[threading.Thread] = []
+
+    def watched_start(thread: threading.Thread) -> None:
+        if threading.get_ident() == here:
+            started.append(thread)
+        start(thread)
+
+    answer = (stream_head(), event(WORD), event("[DONE]"), stall)
+    with serving(STREAMED_HELLO, answer, http_client_kwargs=http_client_kwargs) as (_, generator):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", watched_start)
+            for _ in range(2):
+                assert SYNC_STREAMED.complete(generator).text == "Hello"
+        assert started == []
 
 
 @in_all_modes

@@ -12,78 +12,28 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
-from urllib.request import getproxies
+from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-import httpx
 import httpx2
 from haystack.utils import Secret
 from haystack.utils.auth import SecretType
-from openai import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
+from openai import DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
 
 from .call import current_call, register_secret
 from .checks import check_types
-from .connection_stack import ConnectionStack
-from .http import AsyncHTTPClient, AsyncLegacyHTTPClient, HTTPClient, LegacyHTTPClient
+from .endpoint import Endpoint
+from .http_settings import make_async_http_client, make_http_client
 from .parameters import header_value
 from .process import PerProcess
 
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
 
-_LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 _KINDS: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
 
 T = TypeVar("T", int, float)
 ClientT = TypeVar("ClientT", OpenAI, AsyncOpenAI)
-
-
-def _holds_httpx_objects(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_httpx_objects, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(_holds_httpx_objects, value))
-    return any(base.__module__.partition(".")[0] == "httpx" for base in type(value).__mro__)
-
-
-def http_client_settings(http_client_kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
-    """
-    Lay the user's settings over the SDK's defaults.
-
-    :param http_client_kwargs: What the user set; `limits` may be a dictionary, as in YAML.
-    :returns: Whether the settings need a client of httpx, and the complete settings.
-    """
-    legacy = _holds_httpx_objects(http_client_kwargs)
-    family: Any = httpx if legacy else httpx2
-    limits = {name: getattr(DEFAULT_CONNECTION_LIMITS, name) for name in _LIMITS}
-    settings = {
-        "timeout": family.Timeout(**DEFAULT_TIMEOUT.as_dict()),
-        "limits": {},
-        "follow_redirects": True,
-        **http_client_kwargs,
-    }
-    if isinstance(settings["limits"], dict):
-        settings["limits"] = family.Limits(**{**limits, **settings["limits"]})
-    return legacy, settings
-
-
-def _with_connection_stack(settings: dict[str, Any], http_client_kwargs: dict[str, Any]) -> dict[str, Any]:
-    """
-    Have the connections of an asynchronous client kept on a stack, unless the user chose another way to connect.
-    """
-    trust_env = settings.get("trust_env", True)
-    if settings.keys() & {"transport", "mounts", "proxy", "http1", "http2"} or (trust_env and getproxies()):
-        return settings
-    limits = {name: getattr(settings["limits"], name) for name in _LIMITS}
-    chosen = http_client_kwargs.get("limits", {})
-    if isinstance(chosen, dict) and "max_keepalive_connections" not in chosen:
-        # The SDK keeps only a tenth of its connections, since each idle one makes its pool slower.
-        limits["max_keepalive_connections"] = limits["max_connections"]
-    verify = httpx2.create_ssl_context(
-        verify=settings.get("verify", True), cert=settings.get("cert"), trust_env=trust_env
-    )
-    return {**settings, "transport": ConnectionStack(verify, **limits)}
 
 
 def _from_environment(name: str, kind: Callable[[str], T], default: T | httpx2.Timeout) -> T | httpx2.Timeout:
@@ -145,6 +95,7 @@ class ClientOwner:
     never replaced or closed. Copies of the component share it; a pickle takes it along, if it can be pickled.
     """
 
+    _endpoint: ClassVar[Endpoint]
     api_key: Secret
     model: str
     api_base_url: str | None
@@ -238,7 +189,7 @@ class ClientOwner:
 
     def warm_up(self) -> None:
         """
-        Make the synchronous client, if there is none.
+        Make the synchronous client, if there is none, and import all that it needs.
 
         :raises ValueError: If there is no API key, or a number in the environment is none.
         """
@@ -253,10 +204,10 @@ class ClientOwner:
         if clients.sync is None or clients.sync.client.is_closed():
             client_kwargs = self._client_kwargs()
             if "http_client" not in client_kwargs:
-                legacy, settings = http_client_settings(self.http_client_kwargs or {})
-                client_kwargs["http_client"] = LegacyHTTPClient(**settings) if legacy else HTTPClient(**settings)
+                client_kwargs["http_client"] = make_http_client(self.http_client_kwargs or {})
             client = OpenAI(**client_kwargs)
             _forget_openai(client, client_kwargs)
+            self._endpoint.resource(client)
             self._made[id(client)] = client
             clients.sync = _Own(client)
         self.client = clients.sync.client
@@ -290,7 +241,7 @@ class ClientOwner:
 
     async def warm_up_async(self) -> None:
         """
-        Make the client of the running event loop, if it has none.
+        Make the client of the running event loop, if it has none, and import all that it needs.
 
         :raises ValueError: If there is no API key, or a number in the environment is none.
         """
@@ -342,14 +293,12 @@ class ClientOwner:
         """
         client_kwargs = self._client_kwargs()
         if "http_client" not in client_kwargs:
-            legacy, settings = http_client_settings(self.http_client_kwargs or {})
-            if not legacy:
-                settings = _with_connection_stack(settings, self.http_client_kwargs or {})
-            client_kwargs["http_client"] = AsyncLegacyHTTPClient(**settings) if legacy else AsyncHTTPClient(**settings)
+            client_kwargs["http_client"] = make_async_http_client(self.http_client_kwargs or {})
 
         async def lifetime() -> AsyncGenerator[AsyncOpenAI]:
             client = AsyncOpenAI(**client_kwargs)
             _forget_openai(client, client_kwargs)
+            self._endpoint.resource(client)
             try:
                 yield client
             finally:

@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 import inspect
 import json
-import socket
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import httpx2
@@ -252,20 +251,22 @@ async def _iter_data_async(
 
 @contextlib.contextmanager
 def _time_limit(response: httpx2.Response) -> Iterator[None]:
-    network_stream = response.extensions.get("network_stream")
-    connection = network_stream.get_extra_info("socket") if network_stream else None
+    connection = response.extensions.get("network_stream")
     if connection is None:
         yield
         return
+    read, deadline = connection.read, monotonic() + _DRAIN_SECONDS
 
-    def end() -> None:
-        if not response.is_closed:  # pragma: no branch
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+    def read_in_time(max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG001 as httpcore calls it so
+        remaining = deadline - monotonic()
+        if remaining <= 0:
+            msg = "The server goes on after its last event"
+            raise httpx2.ReadTimeout(msg)
+        data: bytes = read(max_bytes, timeout=remaining)
+        return data
 
-    timer = threading.Timer(_DRAIN_SECONDS, end)
-    timer.start()
+    connection.read = read_in_time
     try:
         yield
     finally:
-        timer.cancel()
+        connection.read = read

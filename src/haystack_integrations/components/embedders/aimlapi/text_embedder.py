@@ -49,6 +49,8 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
     SUPPORTED_MODELS: ClassVar[list[str]] = EMBEDDING_MODELS
     """The embedding models. Any other id that AIMLAPI serves works as well."""
 
+    _endpoint = ENDPOINT
+
     def __init__(  # noqa: PLR0913 as Haystack's parent class has them
         self,
         *,

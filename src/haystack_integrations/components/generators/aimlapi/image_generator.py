@@ -57,6 +57,8 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
     """A selection of the image models. Any other id that AIMLAPI serves works as well.
     See https://docs.aimlapi.com/api-references/image-models for all of them."""
 
+    _endpoint = GENERATIONS
+
     def __init__(  # noqa: PLR0913 as Haystack's parent class has them
         self,
         *,

@@ -13,7 +13,7 @@ from urllib.request import getproxies
 import httpx
 import httpx2
 
-from haystack_integrations.common.aimlapi.client import BASE_URL, http_client_settings
+from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.download import (
     DownloadError,
     DownloadOptions,
@@ -22,6 +22,7 @@ from haystack_integrations.common.aimlapi.download import (
     shown,
 )
 from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.common.aimlapi.http_settings import http_client_settings
 
 from .reply import declared_type
 
