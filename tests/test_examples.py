@@ -85,6 +85,10 @@ Faults that may pass are tried again first, so that nothing is paid twice. [When
 source: README.md, When a call fails
 cost:   $0.000760
 """,
+    "budget.py": """\
+with $0.01: It is 18 °C and sunny in Paris.
+with $0.0002: stopped: $0.000226 spent, 3 messages so far
+""",
     "image.py": "image: aimlapi-cat.png\ncost: {'credits_used': 107341, 'usd_spent': 0.0536705}\n",
     "run_pipeline.py": (
         "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.\n"
