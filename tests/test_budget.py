@@ -12,20 +12,12 @@ import pytest
 from haystack.components.agents import Agent
 from haystack.dataclasses import ChatMessage
 
-from examples.stand_in import StandIn
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from tests.support.counting import CountingStandIn
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "budget.py"
 FIRST, SECOND = 0.0002255, 0.0002495
 """What the two calls cost, in USD."""
-
-
-class Counting(StandIn):
-    asked = 0
-
-    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        self.asked += 1
-        return super().answer(path, body)
 
 
 @pytest.fixture(scope="module")
@@ -48,26 +40,19 @@ async def test_no_call_is_made_once_the_budget_is_spent(
         ChatMessage.from_assistant("Hello", meta={"cost": {"usd_spent": before}}),
         ChatMessage.from_user("What is the weather in Paris?"),
     ]
-    server = Counting()
     hooks = {"before_llm": [example["Budget"](budget)]}
-    agent = Agent(
-        chat_generator=AIMLAPIChatGenerator(api_base_url=server.start()), tools=[example["weather"]], hooks=hooks
-    )
     stopped = None
-    try:
-        if is_async:
-            await agent.run_async(messages)
-            await agent.close_async()
-        else:
-            agent.run(messages)
-    except example["BudgetSpentError"] as error:
-        stopped = error
-    finally:
+    with CountingStandIn() as server:
+        generator = AIMLAPIChatGenerator(api_base_url=server.base_url)
+        agent = Agent(chat_generator=generator, tools=[example["weather"]], hooks=hooks)
+        try:
+            await agent.run_async(messages) if is_async else agent.run(messages)
+        except example["BudgetSpentError"] as error:
+            stopped = error
+        await agent.close_async()
         agent.close()
-        server.shutdown()
-        server.server_close()
 
-    assert server.asked == asked
+    assert server.asked.total() == asked
     assert (stopped is None) == (asked == 2)
     if stopped:
         assert stopped.spent == pytest.approx(before + FIRST * asked)

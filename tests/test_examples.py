@@ -97,9 +97,9 @@ with $0.0002: stopped: $0.000226 spent, 3 messages so far
     ),
 }
 RUN_ELSEWHERE = ("chat_repl.py", "cost_report.py", "ray_batch.py")
-ELSEWHERE = ("serving", "tracing")
+ELSEWHERE = ("scaling", "serving", "tracing")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Those of other people's servers and tracers are run in tests/integrations.
+# Those of other people's servers and tracers are run in tests/integrations, the others in test_scaling.
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.stem not in ELSEWHERE]
 # Each Python snippet, with its output where the next block shows it.
 SNIPPET = re.compile(r"^ *```python\n(.*?)^ *```\n(?:\n```\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)

@@ -10,18 +10,17 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import pytest
 
-from examples.stand_in import StandIn, failure
+from examples.stand_in import failure
 from tests.integrations.snippets import ROOT
+from tests.support.counting import CountingStandIn
 from tests.support.replies import HELLO
 
 pytest.importorskip("ray")
@@ -29,39 +28,26 @@ pd = pytest.importorskip("pandas")
 pytestmark = pytest.mark.timeout(400)
 
 ACTORS, CALLS, BATCH = 2, 4, 60
-USD = 0.001
-"""What each answer costs."""
 
 
-class Api(StandIn):
-    """Counts what is asked, answers any prompt that `fault` has no other answer to, and never at once."""
+class Api(CountingStandIn):
+    """Answers any prompt, unless `fault` has an answer to it."""
 
-    def __init__(self, fault: Callable[[str, int], dict[str, Any] | None]) -> None:
-        super().__init__()
+    def __init__(self, fault: Callable[[str], dict[str, Any] | None]) -> None:
+        super().__init__(pause=0.05)
         self.fault = fault
-        self.lock = Lock()
-        self.under_way = self.most_under_way = 0
-        self.asked: Counter[str] = Counter()
         self.paid: Counter[str] = Counter()
 
-    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def response(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         prompt = body["messages"][-1]["content"]
         with self.lock:
-            self.asked[prompt] += 1
-            self.under_way += 1
-            self.most_under_way = max(self.most_under_way, self.under_way)
-            answer = self.fault(prompt, self.asked[prompt])
-            self.paid[prompt] += answer is None
-        time.sleep(0.05)
-        with self.lock:
-            self.under_way -= 1
+            if answer := self.fault(prompt):
+                return answer
+            self.paid[prompt] += 1
         message = {"role": "assistant", "content": f"About {prompt}"}
         reply = {**HELLO, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
-        headers = {"x-aimlapi-credits-used": "2000", "x-aimlapi-usd-spent": str(USD)}
-        return answer or {"status": 200, "headers": headers, "json": reply}
-
-    def handle_error(self, *args: Any) -> None:
-        """Actors that are killed hang up."""
+        headers = {"x-aimlapi-credits-used": "2000", "x-aimlapi-usd-spent": "0.001"}
+        return {"status": 200, "headers": headers, "json": reply}
 
 
 def status(pid: str) -> tuple[int, str]:
@@ -117,59 +103,51 @@ def test_each_row_is_answered_once_and_paid_once(tmp_path: Path) -> None:
     prompts[50] = "bad"
     killed: list[int] = []
 
-    def fault(prompt: str, times: int) -> dict[str, Any] | None:
+    def fault(prompt: str) -> dict[str, Any] | None:
         if prompt == "bad":
             return failure(400, "/v1/chat/completions", "Body validation error")
-        if prompt.endswith("7") and times == 1:
+        if prompt.endswith("7") and api.asked[prompt] == 1:
             return {**failure(429, "/v1/chat/completions", "Too many requests"), "headers": {"retry-after-ms": "1"}}
-        if sum(api.paid.values()) == 50 and not killed:
+        if api.paid.total() == 50 and not killed:
             killed.append(kill_actors(process.pid))
         return None
 
-    api = Api(fault)
-    api.start()
     path, folder = parquet(tmp_path, *prompts), tmp_path / "answers"
-    with started(api, path, folder) as process:
-        printed, log = process.communicate()
-    assert process.returncode == 0, log
-    assert killed[0] > 0
-    answers = pd.read_parquet(folder / "answers.parquet").set_index("id").sort_index()
-    assert list(answers.index) == list(range(120))
-    good = answers[answers["prompt"] != "bad"]
-    assert list(good["text"]) == [f"About {prompt}" for prompt in good["prompt"]]
-    assert "Body validation error" in answers.loc[50, "error"]
-    paid_again = {prompt: times - 1 for prompt, times in api.paid.items() if times > 1}
-    assert set(paid_again.values()) <= {1}
-    assert len(paid_again) <= ACTORS * CALLS
-    assert api.most_under_way <= ACTORS * CALLS
-    assert "119 answered, 1 failed, $0.119000 in all" in printed.splitlines()
-    assert "120/120" in log
+    with Api(fault) as api:
+        with started(api, path, folder) as process:
+            printed, log = process.communicate()
+        assert process.returncode == 0, log
+        assert killed[0] > 0
+        answers = pd.read_parquet(folder / "answers.parquet").set_index("id").sort_index()
+        assert list(answers.index) == list(range(120))
+        good = answers[answers["prompt"] != "bad"]
+        assert list(good["text"]) == [f"About {prompt}" for prompt in good["prompt"]]
+        assert "Body validation error" in answers.loc[50, "error"]
+        assert max(api.paid.values()) <= 2
+        assert list(api.paid.values()).count(2) <= ACTORS * CALLS  # those under way
+        assert api.most_under_way <= ACTORS * CALLS
+        assert "119 answered, 1 failed, $0.119000 in all" in printed.splitlines()
+        assert "120/120" in log
 
-    asked = api.asked.copy()
-    with started(api, path, folder) as process:
-        printed, log = process.communicate()
-    api.shutdown()
-    api.server_close()
-    assert process.returncode == 0, log
-    assert api.asked - asked == Counter({"bad": 1})
-    assert "119 answered, 1 failed, $0.119000 in all" in printed.splitlines()
-    assert list(pd.read_parquet(folder / "answers.parquet")["id"].sort_values()) == list(range(120))
+        api.asked.clear()
+        with started(api, path, folder) as process:
+            printed, log = process.communicate()
+        assert process.returncode == 0, log
+        assert api.asked == Counter({"bad": 1})
+        assert "119 answered, 1 failed, $0.119000 in all" in printed.splitlines()
+        assert sorted(pd.read_parquet(folder / "answers.parquet")["id"]) == list(range(120))
 
 
 def test_a_batch_that_kills_its_actors_ends_the_work(tmp_path: Path) -> None:
-    def fault(prompt: str, times: int) -> dict[str, Any] | None:
+    def fault(prompt: str) -> dict[str, Any] | None:
         if prompt == "poison":
             kill_actors(process.pid)
         return None
 
-    api = Api(fault)
-    api.start()
     path = tmp_path / "prompts.jsonl"
     path.write_text(json.dumps({"id": 1, "prompt": "poison"}), encoding="utf-8")
-    with started(api, path, tmp_path / "answers") as process:
+    with Api(fault) as api, started(api, path, tmp_path / "answers") as process:
         _, log = process.communicate()
-    api.shutdown()
-    api.server_close()
     assert process.returncode == 1
     assert re.search("RuntimeError: 3 actors died over the batch that begins with 1$", log, re.MULTILINE), log
     assert api.paid["poison"] == 3
