@@ -86,6 +86,8 @@ class StandIn(ThreadingHTTPServer):
             for exchange in recorded:
                 if alike(exchange["request"]["body"]) == alike(body):
                     return exchange["response"]
+        if path == "/v1/chat/completions" and body.get("stream"):
+            return streamed(self.answer(path, {**body, "stream": None}))
         if path in MADE:
             return MADE[path](body)
         return failure(404, path, UNKNOWN if path == "/v1/images/generations" else f"Cannot POST {path}")
@@ -137,18 +139,23 @@ def embeddings(body: dict[str, Any]) -> dict[str, Any]:
 def unknown_chat(body: dict[str, Any]) -> dict[str, Any]:
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     reply = {"id": "chatcmpl-unknown", "created": int(time.time()), "model": body.get("model")}
-    message = {"role": "assistant", "content": UNKNOWN}
-    if not body.get("stream"):
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        meta = {"usage": COST}
-        completion = {**reply, "object": "chat.completion", "choices": [choice], "usage": usage, "meta": meta}
-        return {"status": 200, "headers": cost_headers(), "json": completion}
-    frames: list[dict[str, Any]] = [
-        {**reply, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-        for delta, finish in [({**message, "content": word}, None) for word in re.findall(r"\S+\s*", UNKNOWN)]
-        + [({}, "stop")]
-    ]
-    frames += [{**reply, "object": "chat.completion.chunk", "choices": [], "usage": usage}, {"meta": {"usage": COST}}]
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": UNKNOWN}}
+    reply |= {"object": "chat.completion", "choices": [choice], "usage": usage, "meta": {"usage": COST}}
+    return {"status": 200, "headers": cost_headers(), "json": reply}
+
+
+def streamed(response: dict[str, Any]) -> dict[str, Any]:
+    """A plain reply as a stream: its text in words, and its calls of tools."""
+    if response["status"] >= 400:
+        return response
+    reply = {**response["json"], "object": "chat.completion.chunk"}
+    usage, meta, choice = reply.pop("usage", None), reply.pop("meta", {"usage": COST}), reply["choices"][0]
+    message = choice["message"]
+    deltas = [{"role": "assistant", "content": word} for word in re.findall(r"\S+\s*", message.get("content") or "")]
+    deltas += [{"tool_calls": [{**call, "index": index}]} for index, call in enumerate(message.get("tool_calls") or [])]
+    frames = [{**reply, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    frames += [{**reply, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}]
+    frames += [{**reply, "choices": [], "usage": usage}, {"meta": meta}]
     return {"status": 200, "sse": [f"data: {json.dumps(frame)}\n\n" for frame in frames] + ["data: [DONE]\n\n"]}
 
 

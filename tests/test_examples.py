@@ -14,12 +14,14 @@ from textwrap import dedent
 
 import httpx
 import httpx2
+import openai
 import pytest
 import respx
 from haystack import Document
 
 from examples.stand_in import StandIn, stand_in
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.multipart import sent_body
 from tests.support.recordings import respond
 
@@ -85,14 +87,19 @@ Faults that may pass are tried again first, so that nothing is paid twice. [When
 source: README.md, When a call fails
 cost:   $0.000760
 """,
+    "budget.py": """\
+with $0.01: It is 18 °C and sunny in Paris.
+with $0.0002: stopped: $0.000226 spent, 3 messages so far
+""",
     "image.py": "image: aimlapi-cat.png\ncost: {'credits_used': 107341, 'usd_spent': 0.0536705}\n",
     "run_pipeline.py": (
         "A rainbow is sunlight that raindrops have split into all its colours, like a giant painting in the sky.\n"
     ),
 }
-ELSEWHERE = ("serving", "tracing")
+RUN_ELSEWHERE = ("chat_repl.py", "cost_report.py", "ray_batch.py")
+ELSEWHERE = ("scaling", "serving", "tracing")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Those of other people's servers and tracers are run in tests/integrations.
+# Those of other people's servers and tracers are run in tests/integrations, the others in test_scaling.
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.stem not in ELSEWHERE]
 # Each Python snippet, with its output where the next block shows it.
 SNIPPET = re.compile(r"^ *```python\n(.*?)^ *```\n(?:\n```\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
@@ -147,7 +154,7 @@ def test_image_example_writes_an_image(printed: dict[str, str], folder: Path) ->
 
 
 def test_every_example_is_run() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*OUTPUT, "stand_in.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*OUTPUT, *RUN_ELSEWHERE, "stand_in.py"}
 
 
 def test_quickstart_says_that_it_does_not_know_another_question(tmp_path: Path) -> None:
@@ -176,6 +183,27 @@ def test_stand_in_runs_by_itself_and_fails_as_the_api_does() -> None:
     assert {frozenset(error.json()) for error in errors} == {
         frozenset({"message", "path", "requestId", "statusCode", "timestamp"})
     }
+
+
+def test_stand_in_streams_what_is_recorded_plain() -> None:
+    """A text word by word, the calls of tools, and errors."""
+    pieces: list[str] = []
+    with stand_in() as url:
+        generator = AIMLAPIChatGenerator(
+            model="moonshot/kimi-k2-6", api_base_url=url, streaming_callback=lambda chunk: pieces.append(chunk.content)
+        )
+        question = "Who won the marathon in Berlin this year, and what is the weather there?"
+        called = generator.run(question)["replies"][0]
+        generator.model = "openai/gpt-5.6-terra"
+        told = generator.run("Name three uses of a paper clip.")["replies"][0]
+        generator.model = "anthropic/claude-sonnet-4.6"
+        with pytest.raises(openai.APIStatusError):
+            generator.run("Name three uses of a paper clip.")
+        generator.close()
+    assert [call.tool_name for call in called.tool_calls] == ["weather"]
+    assert told.text == "".join(pieces) == "Holding papers together, resetting a router, and marking a page."
+    assert len(list(filter(None, pieces))) == 10
+    assert told.meta["cost"]["usd_spent"] == 0.0001695
 
 
 def test_stand_in_embeds_what_was_never_asked() -> None:
