@@ -55,7 +55,7 @@ the tide reads it back.
 
 tokens: 37
 """,
-    "tool_agent.py": """\
+    "aimlapi_with_tools_example.py": """\
 call    weather({'city': 'Tokyo'})
 call    local_time({'city': 'Tokyo'})
 result  18 °C and sunny
@@ -101,6 +101,7 @@ SNIPPETS = [
     for page in PAGES
     for number, found in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1)
 ]
+TESTS = re.compile(r"^def test_", re.MULTILINE)
 
 
 # All examples in one process, as importing Haystack takes longer than any of them, each with a stand-in of its own.
@@ -116,8 +117,8 @@ for path in sys.argv[1:]:
 """
 
 
-def run(folder: Path, *command: str) -> str:
-    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(folder), "TEMP": str(folder)}
+def run(folder: Path, *command: str, **variables: str) -> str:
+    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(folder), "TEMP": str(folder), **variables}
     environment.pop("AIMLAPI_API_KEY", None)
     command = (sys.executable, *command)
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
@@ -197,7 +198,7 @@ def test_stand_in_embeds_what_was_never_asked() -> None:
 def test_snippet_runs_and_prints_what_it_says(
     snippet: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a snippet sends to the live API is answered by the stand-in."""
+    """What a snippet sends, to whichever host, is answered by the stand-in."""
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "snippet.py").write_text(dedent(snippet), encoding="utf-8")
@@ -211,6 +212,18 @@ def test_snippet_runs_and_prints_what_it_says(
             return respond(server.answer(request.url.path, sent_body(request)))
 
         for router in (httpx2_router, httpx_router):
-            router.post(host="api.aimlapi.com").mock(side_effect=answer)
+            router.post(path__startswith="/v1/").mock(side_effect=answer)
         runpy.run_path("snippet.py", run_name="__main__")
     assert not output or capsys.readouterr().out == output
+
+
+def test_tests_on_the_pages_pass(tmp_path: Path) -> None:
+    tests = [param.values[0] for param in SNIPPETS if TESTS.search(param.values[0])]
+    for number, test in enumerate(tests):
+        (tmp_path / f"test_{number}.py").write_text(test, encoding="utf-8")
+    # A process of its own, in which no fixture of ours helps.
+    paths = os.pathsep.join([str(ROOT), *sys.path])
+    printed = run(tmp_path, "-m", "pytest", "-q", "-p", "no:randomly", str(tmp_path), PYTHONPATH=paths)
+    passed = sum(len(TESTS.findall(test)) for test in tests)
+    assert passed > 0
+    assert re.search(rf"^{passed} passed", printed, re.MULTILINE), printed
