@@ -20,6 +20,7 @@ from haystack import Document
 
 from examples.stand_in import StandIn, stand_in
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.multipart import sent_body
 from tests.support.recordings import respond
 
@@ -101,6 +102,9 @@ SNIPPETS = [
     for page in PAGES
     for number, found in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1)
 ]
+HERE = re.compile(r"https://github\.com/deepset-ai/haystack-core-integrations/(blob|tree)/main/integrations/aimlapi/")
+# What is linked already, and not here yet.
+COMING = {"scaling.md", "ray_batch.py", "cost_report.py", "chat_repl.py", "budget.py"}
 TESTS = re.compile(r"^def test_", re.MULTILINE)
 
 
@@ -149,6 +153,31 @@ def test_image_example_writes_an_image(printed: dict[str, str], folder: Path) ->
 
 def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {*OUTPUT, "stand_in.py"}
+
+
+def test_every_example_is_in_the_readme() -> None:
+    listed = set(re.findall(r"^\| \[`(\w+\.py)`\]", README, re.MULTILINE))
+    assert listed - COMING == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.stem)
+def test_links_into_the_repository_lead_somewhere(page: Path) -> None:
+    """On the README they are absolute, so that they work on PyPI."""
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        assert page.stem != "README" or "://" in link
+        path, _, anchor = HERE.sub(f"{ROOT}/", link).partition("#")
+        target = page.parent / path if path else page
+        is_there = target.exists() and (not anchor or anchor in headings(target))
+        if "://" not in path and target.name not in COMING and not is_there:
+            lost.append(link)
+    assert lost == []
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_quickstart_says_that_it_does_not_know_another_question(tmp_path: Path) -> None:
@@ -215,6 +244,20 @@ def test_snippet_runs_and_prints_what_it_says(
             router.post(path__startswith="/v1/").mock(side_effect=answer)
         runpy.run_path("snippet.py", run_name="__main__")
     assert not output or capsys.readouterr().out == output
+
+
+def test_respx_alone_sees_no_request_of_ours() -> None:
+    """As docs/testing.md says."""
+    reply = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}]}
+    seen = {}
+    for settings in ({}, {"http_client_kwargs": {"limits": httpx.Limits()}}):
+        with stand_in() as url, respx.mock(assert_all_called=False) as router:
+            route = router.post(f"{url}/chat/completions").respond(json=reply)
+            generator = AIMLAPIChatGenerator(api_base_url=url, **settings)
+            text = generator.run("What is the capital of France?")["replies"][0].text
+            generator.close()
+        seen[text] = route.call_count
+    assert seen == {"The capital of France is Paris.": 0, "Hello": 1}
 
 
 def test_tests_on_the_pages_pass(tmp_path: Path) -> None:
