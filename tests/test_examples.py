@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from operator import mul
 from pathlib import Path
 from textwrap import dedent
@@ -172,6 +173,13 @@ def test_links_into_the_repository_lead_somewhere(page: Path) -> None:
         if "://" not in path and target.name not in COMING and not is_there:
             lost.append(link)
     assert lost == []
+
+
+def test_links_of_the_metadata_lead_somewhere() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+    ours = [HERE.sub("", f"{url}/") for url in urls.values() if HERE.match(f"{url}/")]
+    assert ours == ["docs/", "", "CHANGELOG.md/"]
+    assert all((ROOT / path.removesuffix("/")).exists() for path in ours)
 
 
 def headings(page: Path) -> set[str]:
