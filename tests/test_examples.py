@@ -18,12 +18,14 @@ import httpx2
 import pytest
 import respx
 from haystack import Document
+from haystack.dataclasses import ImageContent
 
 from examples.stand_in import StandIn, stand_in
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
-from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator, AIMLAPIImageGenerator
 from tests.support.multipart import sent_body
 from tests.support.recordings import respond
+from tests.support.replies import PIXEL
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -214,6 +216,21 @@ def test_stand_in_runs_by_itself_and_fails_as_the_api_does() -> None:
     assert {frozenset(error.json()) for error in errors} == {
         frozenset({"message", "path", "requestId", "statusCode", "timestamp"})
     }
+
+
+def test_stand_in_reads_forms() -> None:
+    with stand_in() as url:
+        generator = AIMLAPIImageGenerator(api_base_url=url, model="openai/gpt-image-2", response_format="url")
+        crown = ImageContent(base64_image=PIXEL)
+        images = generator.run("Put the crown on the cat's head.", images=[crown])["images"]
+        generator.close()
+        broken = httpx2.post(
+            f"{url}/images/edits",
+            content="x",
+            headers={"authorization": "Bearer key", "content-type": "multipart/form-data; boundary=b"},
+        )
+    assert len(images) == 1
+    assert broken.status_code == 400
 
 
 def test_stand_in_embeds_what_was_never_asked() -> None:
