@@ -218,21 +218,6 @@ def test_stand_in_runs_by_itself_and_fails_as_the_api_does() -> None:
     }
 
 
-def test_stand_in_reads_forms() -> None:
-    with stand_in() as url:
-        generator = AIMLAPIImageGenerator(api_base_url=url, model="openai/gpt-image-2", response_format="url")
-        crown = ImageContent(base64_image=PIXEL)
-        images = generator.run("Put the crown on the cat's head.", images=[crown])["images"]
-        generator.close()
-        broken = httpx2.post(
-            f"{url}/images/edits",
-            content="x",
-            headers={"authorization": "Bearer key", "content-type": "multipart/form-data; boundary=b"},
-        )
-    assert len(images) == 1
-    assert broken.status_code == 400
-
-
 def test_stand_in_embeds_what_was_never_asked() -> None:
     """Texts with words in common are alike, in either form and at any length."""
     texts = ["a black cat", "The black cat!", "income tax"]
@@ -246,6 +231,21 @@ def test_stand_in_embeds_what_was_never_asked() -> None:
         assert sum(map(mul, first, second)) > 0.7
         assert sum(map(mul, first, third)) < 0.3
         assert sum(map(mul, first, first)) == pytest.approx(1)
+
+
+def test_stand_in_reads_forms() -> None:
+    with stand_in() as url:
+        generator = AIMLAPIImageGenerator(api_base_url=url, model="openai/gpt-image-2", response_format="url")
+        crown = ImageContent(base64_image=PIXEL)
+        images = generator.run("Put the crown on the cat's head.", images=[crown])["images"]
+        generator.close()
+        broken = httpx2.post(
+            f"{url}/images/edits",
+            content="x",
+            headers={"authorization": "Bearer key", "content-type": "multipart/form-data; boundary=b"},
+        )
+    assert len(images) == 1
+    assert broken.status_code == 400
 
 
 @pytest.mark.parametrize(("snippet", "output"), SNIPPETS)
