@@ -22,6 +22,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,14 @@ def cost_headers() -> dict[str, str]:
     return {"x-aimlapi-credits-used": "0", "x-aimlapi-usd-spent": "0.000000000"}
 
 
+def fields(content_type: str, content: bytes) -> dict[str, Any]:
+    """The fields of a body, in JSON or of a form. Files are as they came."""
+    if not content_type.startswith("multipart/form-data"):
+        return dict(json.loads(content))
+    form: Any = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
+    return {part.get_param("name", header="content-disposition"): part.get_payload() for part in form.get_payload()}
+
+
 def failure(status: int, path: str, message: str) -> dict[str, Any]:
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
     body = {"message": message, "path": path, "requestId": "stand-in", "statusCode": status, "timestamp": now}
@@ -206,8 +215,8 @@ class Handler(BaseHTTPRequestHandler):
         if not self.headers.get("authorization", "").startswith("Bearer "):
             return self.reply(failure(401, self.path, "This request requires a valid API key."))
         try:
-            body = dict(json.loads(content))
-        except (TypeError, ValueError):
+            body = fields(self.headers.get("content-type", ""), content)
+        except (AttributeError, TypeError, ValueError):
             return self.reply(failure(400, self.path, "Body validation error"))
         return self.reply(self.server.answer(self.path, body))
 

@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from operator import mul
 from pathlib import Path
 from textwrap import dedent
@@ -18,12 +19,14 @@ import openai
 import pytest
 import respx
 from haystack import Document
+from haystack.dataclasses import ImageContent
 
 from examples.stand_in import StandIn, stand_in
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
-from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
+from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator, AIMLAPIImageGenerator
 from tests.support.multipart import sent_body
 from tests.support.recordings import respond
+from tests.support.replies import PIXEL
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -57,7 +60,7 @@ the tide reads it back.
 
 tokens: 37
 """,
-    "tool_agent.py": """\
+    "aimlapi_with_tools_example.py": """\
 call    weather({'city': 'Tokyo'})
 call    local_time({'city': 'Tokyo'})
 result  18 °C and sunny
@@ -108,6 +111,8 @@ SNIPPETS = [
     for page in PAGES
     for number, found in enumerate(SNIPPET.findall(page.read_text(encoding="utf-8")), 1)
 ]
+HERE = re.compile(r"https://github\.com/deepset-ai/haystack-core-integrations/(blob|tree)/main/integrations/aimlapi/")
+TESTS = re.compile(r"^def test_", re.MULTILINE)
 
 
 # All examples in one process, as importing Haystack takes longer than any of them, each with a stand-in of its own.
@@ -123,8 +128,8 @@ for path in sys.argv[1:]:
 """
 
 
-def run(folder: Path, *command: str) -> str:
-    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(folder), "TEMP": str(folder)}
+def run(folder: Path, *command: str, **variables: str) -> str:
+    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(folder), "TEMP": str(folder), **variables}
     environment.pop("AIMLAPI_API_KEY", None)
     command = (sys.executable, *command)
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
@@ -155,6 +160,38 @@ def test_image_example_writes_an_image(printed: dict[str, str], folder: Path) ->
 
 def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {*OUTPUT, *RUN_ELSEWHERE, "stand_in.py"}
+
+
+def test_every_example_is_in_the_readme() -> None:
+    listed = set(re.findall(r"^\| \[`(\w+\.py)`\]", README, re.MULTILINE))
+    assert listed == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.stem)
+def test_links_into_the_repository_lead_somewhere(page: Path) -> None:
+    """On the README they are absolute, so that they work on PyPI."""
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        assert page.stem != "README" or "://" in link
+        path, _, anchor = HERE.sub(f"{ROOT}/", link).partition("#")
+        target = page.parent / path if path else page
+        is_there = target.exists() and (not anchor or anchor in headings(target))
+        if "://" not in path and not is_there:
+            lost.append(link)
+    assert lost == []
+
+
+def test_links_of_the_metadata_lead_somewhere() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+    ours = [HERE.sub("", f"{url}/") for url in urls.values() if HERE.match(f"{url}/")]
+    assert ours == ["docs/", "", "CHANGELOG.md/"]
+    assert all((ROOT / path.removesuffix("/")).exists() for path in ours)
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_quickstart_says_that_it_does_not_know_another_question(tmp_path: Path) -> None:
@@ -221,11 +258,26 @@ def test_stand_in_embeds_what_was_never_asked() -> None:
         assert sum(map(mul, first, first)) == pytest.approx(1)
 
 
+def test_stand_in_reads_forms() -> None:
+    with stand_in() as url:
+        generator = AIMLAPIImageGenerator(api_base_url=url, model="openai/gpt-image-2", response_format="url")
+        crown = ImageContent(base64_image=PIXEL)
+        images = generator.run("Put the crown on the cat's head.", images=[crown])["images"]
+        generator.close()
+        broken = httpx2.post(
+            f"{url}/images/edits",
+            content="x",
+            headers={"authorization": "Bearer key", "content-type": "multipart/form-data; boundary=b"},
+        )
+    assert len(images) == 1
+    assert broken.status_code == 400
+
+
 @pytest.mark.parametrize(("snippet", "output"), SNIPPETS)
 def test_snippet_runs_and_prints_what_it_says(
     snippet: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a snippet sends to the live API is answered by the stand-in."""
+    """What a snippet sends, to whichever host, is answered by the stand-in."""
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "snippet.py").write_text(dedent(snippet), encoding="utf-8")
@@ -239,6 +291,32 @@ def test_snippet_runs_and_prints_what_it_says(
             return respond(server.answer(request.url.path, sent_body(request)))
 
         for router in (httpx2_router, httpx_router):
-            router.post(host="api.aimlapi.com").mock(side_effect=answer)
+            router.post(path__startswith="/v1/").mock(side_effect=answer)
         runpy.run_path("snippet.py", run_name="__main__")
     assert not output or capsys.readouterr().out == output
+
+
+def test_respx_alone_sees_no_request_of_ours() -> None:
+    """As docs/testing.md says."""
+    reply = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}]}
+    seen = {}
+    for settings in ({}, {"http_client_kwargs": {"limits": httpx.Limits()}}):
+        with stand_in() as url, respx.mock(assert_all_called=False) as router:
+            route = router.post(f"{url}/chat/completions").respond(json=reply)
+            generator = AIMLAPIChatGenerator(api_base_url=url, **settings)
+            text = generator.run("What is the capital of France?")["replies"][0].text
+            generator.close()
+        seen[text] = route.call_count
+    assert seen == {"The capital of France is Paris.": 0, "Hello": 1}
+
+
+def test_tests_on_the_pages_pass(tmp_path: Path) -> None:
+    tests = [param.values[0] for param in SNIPPETS if TESTS.search(param.values[0])]
+    for number, test in enumerate(tests):
+        (tmp_path / f"test_{number}.py").write_text(test, encoding="utf-8")
+    # A process of its own, in which no fixture of ours helps.
+    paths = os.pathsep.join([str(ROOT), *sys.path])
+    printed = run(tmp_path, "-m", "pytest", "-q", "-p", "no:randomly", str(tmp_path), PYTHONPATH=paths)
+    passed = sum(len(TESTS.findall(test)) for test in tests)
+    assert passed > 0
+    assert re.search(rf"^{passed} passed", printed, re.MULTILINE), printed

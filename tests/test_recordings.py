@@ -63,6 +63,11 @@ MARIE = Case(
     ['{"name":"Marie Curie","birthplace":"Warsaw","birth_year":1867}'],
     {"generation_kwargs": {"response_format": Person}},
 )
+NOTE = ImageContent(
+    "",
+    "image/jpeg",
+    meta={"url": "https://raw.githubusercontent.com/aimlapi/api-docs/main/reference-files/handwriting.jpg"},
+)
 RULES = ChatMessage.from_system(
     "Whenever a rule and its example differ, the rule counts.", meta={"cache_control": {"type": "ephemeral"}}
 )
@@ -119,6 +124,10 @@ CHATS = {
     "image": Case(
         [ChatMessage.from_user(content_parts=["Which bar is the tallest?", CHART])],
         ["The green bar in the middle is the tallest."],
+    ),
+    "note": Case(
+        [ChatMessage.from_user(content_parts=["What does this note say?", NOTE])],
+        ["It is a handwriting test, by somebody who is learning to write with fountain pens and asks for tips."],
     ),
     "rag": Case(
         [ChatMessage.from_system(SECTIONS), ChatMessage.from_user("What happens when a call fails?")],

@@ -293,6 +293,37 @@ def test_a_proxy_of_the_environment_is_used(mode: Mode, monkeypatch: pytest.Monk
             assert mode.complete(generator).text == "Hello"
 
 
+# What docs/migrating.md has in the place of Azure's tokens
+
+
+@in_all_modes
+def test_secret_header_takes_the_place_of_the_key_and_is_read_with_each_call(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Authorization": Secret.from_env_var("GATEWAY_AUTHORIZATION")}
+    with serving(hello(mode), extra_headers=headers) as (server, generator):
+        for token in ("Bearer first", "Bearer second"):
+            monkeypatch.setenv("GATEWAY_AUTHORIZATION", token)
+            mode.complete(generator)
+        sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer first", "Bearer second"]
+
+
+@in_all_modes
+def test_function_is_asked_for_a_token_before_each_request(mode: Mode) -> None:
+    tokens = iter(["first", "second"])
+
+    def authorize(request: httpx2.Request) -> httpx2.Request:
+        request.headers["Authorization"] = f"Bearer {next(tokens)}"
+        return request
+
+    with serving(hello(mode), http_client_kwargs={"auth": authorize}) as (server, generator):
+        mode.complete(generator)
+        mode.complete(generator)
+        sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer first", "Bearer second"]
+
+
 @in_all_modes
 def test_client_of_the_component_can_be_used_directly(mode: Mode) -> None:
     """As tracers and users do: outside a call of the component nothing is recorded."""

@@ -14,8 +14,8 @@ import pytest
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.api import Api, chat_generator, plain
-from tests.support.modes import Mode, in_all_modes
+from tests.support.api import Api, chat_generator, image_generator, plain, text_embedder
+from tests.support.modes import Mode, in_all_modes, plain_only
 from tests.support.replies import failure
 
 SECRET = 's3"cret-xyz'
@@ -115,6 +115,31 @@ def test_remedy_fits_the_message(message: str, remedy: str) -> None:
         chat_generator(Api(refused(message)), model="m").run("Hi")
     assert str(caught.value).startswith(f"Error code: 400 - {message} (model m, request id req-1) {remedy}".strip())
     assert bool(remedy) is not str(caught.value).endswith(")")
+
+
+@plain_only
+@pytest.mark.parametrize(
+    ("status", "message", "remedy"),
+    [
+        (504, "Generation timeout", ""),
+        (400, "This model's maximum context length is 8192 tokens", "Shorten the input."),
+        (400, "max_tokens is too low", ""),
+    ],
+)
+@pytest.mark.parametrize("component", [text_embedder, image_generator])
+def test_what_is_no_chat_is_not_told_to_stream_or_to_limit_its_reply(
+    component: Any, status: int, message: str, remedy: str, mode: Mode
+) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        mode.run(component(Api(refused(message, status))), "Hi")
+    assert str(caught.value).rpartition(")")[2].strip() == remedy
+
+
+@plain_only
+@pytest.mark.parametrize("component", [text_embedder, image_generator])
+def test_what_is_no_chat_and_comes_too_late_is_told_of_the_timeout_only(component: Any, mode: Mode) -> None:
+    with pytest.raises(openai.APITimeoutError, match=r"\) Raise `timeout` \(or AIMLAPI_TIMEOUT\)\.$"):
+        mode.run(component(Api(httpx2.ReadTimeout("too late"))), "Hi")
 
 
 def test_remedy_does_not_come_from_the_name_of_the_model() -> None:

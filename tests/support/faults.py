@@ -41,11 +41,12 @@ CALL = "(model vendor/model)"
 TRACED_CALL = "(model vendor/model, request id req-1, inference id inf-1, client request id mine)"
 TOP_UP = "Top up at https://aimlapi.com/app/billing."
 LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
-STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."
+STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or limit its length."
 LOUDER = "Stream the reply with `streaming_callback`, since silent connections are cut."
 ELSEWHERE = "AIMLAPI redirected the call to another origin, where nothing was sent"
 MOVED = "If that is where the API is now, set `api_base_url`."
 WAIT = "Raise `timeout` (or AIMLAPI_TIMEOUT), or stream the reply with `streaming_callback`."
+WAIT_STREAMED = "Raise `timeout` (or AIMLAPI_TIMEOUT)."
 
 TRACING = {"x_inference_id": "inf-1", "x_client_request_id": "mine", "retry_after_ms": "1"}
 SILENCE = 2.1
@@ -56,6 +57,10 @@ SOON = 0.3
 
 def error(status: int, message: str) -> bytes:
     return whole(failure(message, status), status, **TRACING)
+
+
+def timed_out(call: str, remedy: str) -> re.Pattern[str]:
+    return re.compile(rf"Request timed out\..* {re.escape(call)} {re.escape(remedy)}")
 
 
 # Older ones fail at a location that is no address before anybody has seen the response.
@@ -72,7 +77,7 @@ class Fault:
     raised: type[Exception]
     message: str | re.Pattern[str]
     settings: dict[str, Any] = field(default_factory=dict)
-    streamed: tuple[Answer, str] | None = None
+    streamed: tuple[Answer, str | re.Pattern[str]] | None = None
     """What the server does, and the message, if the reply is streamed."""
     reads_bodies: bool = True
     redirects: int = 0
@@ -174,6 +179,7 @@ LASTING = [
         1,
         openai.InternalServerError,
         f"Error code: 504 - Generation timeout {TRACED_CALL} {STREAM}",
+        streamed=(error(504, "Generation timeout"), f"Error code: 504 - Generation timeout {TRACED_CALL}"),
     ),
     Fault(
         "504, body cut",
@@ -188,6 +194,7 @@ LASTING = [
         1,
         openai.InternalServerError,
         f"Error code: 524 - A timeout occurred {TRACED_CALL} {STREAM}",
+        streamed=(error(524, "A timeout occurred"), f"Error code: 524 - A timeout occurred {TRACED_CALL}"),
     ),
     Fault(
         "529 that asks for more than two minutes",
@@ -341,16 +348,18 @@ ANSWERED_FAULTS = [
         (b"H", stall),
         1,
         openai.APITimeoutError,
-        re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
+        timed_out(CALL, WAIT),
         {"timeout": SOON},
+        streamed=((b"H", stall), timed_out(CALL, WAIT_STREAMED)),
     ),
     Fault(
         "no answer in time",
         (stall,),
         1,
         openai.APITimeoutError,
-        re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
+        timed_out(CALL, WAIT),
         {"timeout": SOON},
+        streamed=((stall,), timed_out(CALL, WAIT_STREAMED)),
     ),
     Fault("cut", (*BEGUN, drop), 1, openai.APIConnectionError, CUT_PLAIN, streamed=((*BEGUN_STREAM, drop), CUT_STREAM)),
     Fault(
@@ -358,9 +367,9 @@ ANSWERED_FAULTS = [
         (*BEGUN, stall),
         1,
         openai.APITimeoutError,
-        re.compile(rf"Request timed out\..* {re.escape(ANSWERED)} {re.escape(WAIT)}"),
+        timed_out(ANSWERED, WAIT),
         {"timeout": SOON},
-        streamed=((*BEGUN_STREAM, stall), ""),
+        streamed=((*BEGUN_STREAM, stall), timed_out(ANSWERED, WAIT_STREAMED)),
     ),
     Fault(
         "not what its encoding says",
@@ -426,6 +435,10 @@ SILENT = Fault(
     1,
     openai.APIConnectionError,
     re.compile(rf"The connection was cut after 2 s of silence: .+ {re.escape(CALL)} {re.escape(LOUDER)}"),
+    streamed=(
+        (lambda _: sleep(SILENCE), drop),
+        re.compile(rf"The connection was cut after 2 s of silence: .+ {re.escape(CALL)}"),
+    ),
 )
 UNCONNECTED = [
     Fault("nobody listens", (), 3, openai.APIConnectionError, re.compile(rf"Connection error\. .+ {re.escape(CALL)}")),
@@ -434,8 +447,9 @@ UNCONNECTED = [
         (),
         3,
         openai.APITimeoutError,
-        re.compile(rf"Request timed out\..* {re.escape(CALL)} {re.escape(WAIT)}"),
+        timed_out(CALL, WAIT),
         {"timeout": 0.1},
+        streamed=((), timed_out(CALL, WAIT_STREAMED)),
     ),
 ]
 
@@ -447,7 +461,7 @@ class Outcome:
 
     def check(self, fault: Fault, mode: Mode, retries: int) -> None:
         text = str(self.error)
-        expected = fault.streamed[1] or fault.message if fault.streamed and mode.streamed else fault.message
+        expected = fault.streamed[1] if fault.streamed and mode.streamed else fault.message
         assert type(self.error) is fault.raised
         assert expected.fullmatch(text) if isinstance(expected, re.Pattern) else text == expected
         assert self.error.message == text

@@ -36,6 +36,7 @@ class CallContext:
     :param secret_headers: The headers that hold such values, as they are passed on from function to function.
     :param redirects: How many redirects were followed.
     :param answer_tool: The name of the tool whose call is the text of the reply.
+    :param streamed: Whether the reply is streamed; None if it is no chat, and cannot be.
     """
 
     response: httpx2.Response | None = None
@@ -46,6 +47,7 @@ class CallContext:
     secret_headers: list[dict[str, str]] = field(default_factory=list, repr=False)
     redirects: int = 0
     answer_tool: str | None = None
+    streamed: bool | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:

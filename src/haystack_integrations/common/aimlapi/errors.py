@@ -73,51 +73,57 @@ _PASSING = (408, 409, 429)
 _SERVER_ERROR = 500
 
 _MESSAGE_LENGTH = 2000
-_STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or lower `max_tokens`."
+_STREAM = "Stream the reply with `streaming_callback` instead of waiting for all of it, or limit its length."
+_WAIT = "Raise `timeout` (or AIMLAPI_TIMEOUT)"
+_TOO_LONG = r"max\w*_tokens.{0,60}(too (large|high|many)|at most|less than|exceed)|maximum context length"
 _LOOK_UP = "Look the model up in https://docs.aimlapi.com/api-references/model-database"
 # For exceptions that the SDK wants a request for, when nothing was sent by a client of ours.
 _NO_REQUEST = httpx2.Request("POST", "https://api.aimlapi.com/v1")
 
-# status (None: any, 0: no answer at all), message, remedy; the first that fits is told.
-_REMEDIES: list[tuple[int | None, str, str]] = [
-    (None, r"run out of credits|insufficient (credits|funds|balance)", "Top up at https://aimlapi.com/app/billing."),
-    (None, r"free-tier limit", "Wait for the hour to pass, or top up at https://aimlapi.com/app/billing."),
-    (None, r"under maintenance", "Use another model for now."),
-    (None, r"moderation|safety system|content.?policy|nsfw", "Moderation refused it: rephrase the prompt."),
-    (401, r"", "Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys."),
+# What is called, as `CallContext.streamed` tells it: a chat that waits for the whole reply, any chat, anything.
+_PLAIN_CHAT, _CHAT, _ANY = (False,), (False, True), (None, False, True)
+# status (None: any, 0: no answer at all), message, remedy, what is called; the first that fits is told.
+_REMEDIES: list[tuple[int | None, str, str, tuple[bool | None, ...]]] = [
     (
-        404,
-        r"",
-        f"{_LOOK_UP}, and check `api_base_url`.",
+        None,
+        r"run out of credits|insufficient (credits|funds|balance)",
+        "Top up at https://aimlapi.com/app/billing.",
+        _ANY,
     ),
+    (None, r"free-tier limit", "Wait for the hour to pass, or top up at https://aimlapi.com/app/billing.", _ANY),
+    (None, r"under maintenance", "Use another model for now.", _ANY),
+    (None, r"moderation|safety system|content.?policy|nsfw", "Moderation refused it: rephrase the prompt.", _ANY),
+    (401, r"", "Check the key in AIMLAPI_API_KEY: https://aimlapi.com/app/keys.", _ANY),
+    (404, r"", f"{_LOOK_UP}, and check `api_base_url`.", _ANY),
     (
         None,
         r"unable to access model|model.{0,60}(not found|not exist|not available)|(unknown|invalid) model",
         f"{_LOOK_UP}.",
+        _ANY,
     ),
-    (None, r"(only|not) supported in (the )?v1/", f"{_LOOK_UP}."),
-    (None, r"'max_tokens' is not supported", "Use `max_completion_tokens` in `generation_kwargs`."),
-    (
-        None,
-        r"max\w*_tokens.{0,60}(too (large|high|many)|at most|less than|exceed)|maximum context length",
-        "Lower `max_tokens` in `generation_kwargs`, or shorten the input.",
-    ),
+    (None, r"(only|not) supported in (the )?v1/", f"{_LOOK_UP}.", _ANY),
+    (None, r"'max_tokens' is not supported", "Use `max_completion_tokens` in `generation_kwargs`.", _CHAT),
+    (None, _TOO_LONG, "Lower `max_tokens` in `generation_kwargs`, or shorten the input.", _CHAT),
+    (None, _TOO_LONG, "Shorten the input.", _ANY),
     (
         None,
         r"max\w*_tokens.{0,60}(too (small|low)|at least|greater than|reached)|truncated.{0,60}max\w*_tokens",
         "Raise `max_tokens` in `generation_kwargs`.",
+        _CHAT,
     ),
-    (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app."),
-    (429, r"", "Send fewer requests at a time, or raise `max_retries`."),
-    (504, r"", _STREAM),
-    (524, r"", _STREAM),
+    (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app.", _ANY),
+    (429, r"", "Send fewer requests at a time, or raise `max_retries`.", _ANY),
+    (504, r"", _STREAM, _PLAIN_CHAT),
+    (524, r"", _STREAM, _PLAIN_CHAT),
     (
         0,
         r"s of silence",
         "Stream the reply with `streaming_callback`, since silent connections are cut.",
+        _PLAIN_CHAT,
     ),
-    (0, r"^AIMLAPI redirected the call to another", "If that is where the API is now, set `api_base_url`."),
-    (0, r"timed out", "Raise `timeout` (or AIMLAPI_TIMEOUT), or stream the reply with `streaming_callback`."),
+    (0, r"^AIMLAPI redirected the call to another", "If that is where the API is now, set `api_base_url`.", _ANY),
+    (0, r"timed out", f"{_WAIT}, or stream the reply with `streaming_callback`.", _PLAIN_CHAT),
+    (0, r"timed out", f"{_WAIT}.", _ANY),
 ]
 
 
@@ -126,6 +132,7 @@ class Call(Protocol):
 
     response: httpx2.Response | None
     secrets: set[str]
+    streamed: bool | None
 
 
 class Progress(Protocol):
@@ -307,7 +314,7 @@ def _described(error: APIError, call: Call, *, model: str, hint: Callable[[str],
     }
     text = _what_happened(error, body, secrets)
     ids_text = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
-    remedy = _remedy(error, text)
+    remedy = _remedy(error, text, call)
     if hint and remedy.startswith(_LOOK_UP) and (hinted := hint(model)):
         remedy = f"{hinted} {remedy}"
     text = f"{text} ({ids_text}) {remedy}".strip()
@@ -346,9 +353,10 @@ def _what_happened(error: APIError, body: Any, secrets: set[str]) -> str:
     return f"{text}{' ' if text.endswith('.') else link}{message}" if message else text
 
 
-def _remedy(error: APIError, text: str) -> str:
+def _remedy(error: APIError, text: str, call: Call) -> str:
     status = error.status_code if isinstance(error, APIStatusError) else 0
-    for code, pattern, remedy in _REMEDIES:
-        if code in (None, status) and re.search(pattern, text, re.IGNORECASE | re.DOTALL):
+    for code, pattern, remedy, called in _REMEDIES:
+        fits = code in (None, status) and call.streamed in called
+        if fits and re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             return remedy
     return ""

@@ -195,9 +195,9 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
 
         :returns:
             A dictionary with the following keys:
-            - `documents`: Copies of the documents with their embeddings, in the same order.
-            - `meta`: The `model`; `usage` (tokens) and `cost` in sum; the `inference_ids` of all calls; and whatever
-              else the API returns.
+              - `documents`: Copies of the documents with their embeddings, in the same order.
+              - `meta`: The `model`; `usage` (tokens) and `cost` in sum; the `inference_ids` of all calls; and whatever
+                else the API returns.
 
         :raises TypeError:
             If `documents` is no list of documents.
@@ -226,9 +226,9 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
 
         :returns:
             A dictionary with the following keys:
-            - `documents`: Copies of the documents with their embeddings, in the same order.
-            - `meta`: The `model`; `usage` (tokens) and `cost` in sum; the `inference_ids` of all calls; and whatever
-              else the API returns.
+              - `documents`: Copies of the documents with their embeddings, in the same order.
+              - `meta`: The `model`; `usage` (tokens) and `cost` in sum; the `inference_ids` of all calls; and whatever
+                else the API returns.
 
         :raises TypeError:
             If `documents` is no list of documents.

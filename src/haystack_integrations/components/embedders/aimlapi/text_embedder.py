@@ -145,8 +145,8 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
 
         :returns:
             A dictionary with the following keys:
-            - `embedding`: The vector.
-            - `meta`: The `model`, `usage` (tokens), `cost`, `inference_ids`, and whatever else the API returns.
+              - `embedding`: The vector.
+              - `meta`: The `model`, `usage` (tokens), `cost`, `inference_ids`, and whatever else the API returns.
 
         :raises TypeError:
             If the text is no string.
@@ -170,8 +170,8 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
 
         :returns:
             A dictionary with the following keys:
-            - `embedding`: The vector.
-            - `meta`: The `model`, `usage` (tokens), `cost`, `inference_ids`, and whatever else the API returns.
+              - `embedding`: The vector.
+              - `meta`: The `model`, `usage` (tokens), `cost`, `inference_ids`, and whatever else the API returns.
 
         :raises TypeError:
             If the text is no string.

@@ -203,10 +203,10 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
 
         :returns:
             A dictionary with the following keys:
-            - `images`: The images, as base64 or URLs.
-            - `revised_prompt`: What the model made of the prompt, if it tells, else an empty string.
-            - `meta`: The `model`, `cost` and `inference_id`; `images` with what is known of each image, such as `url`,
-              `width` or `revised_prompt`; and whatever else the API returns, such as `seed` or `usage`.
+              - `images`: The images, as base64 or URLs.
+              - `revised_prompt`: What the model made of the prompt, if it tells, else an empty string.
+              - `meta`: The `model`, `cost` and `inference_id`; `images` with what is known of each, such as `url`,
+                `width` or `revised_prompt`; and whatever else the API returns, such as `seed` or `usage`.
 
         :raises TypeError:
             If a parameter is of another type than it is declared with.
@@ -262,10 +262,10 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
 
         :returns:
             A dictionary with the following keys:
-            - `images`: The images, as base64 or URLs.
-            - `revised_prompt`: What the model made of the prompt, if it tells, else an empty string.
-            - `meta`: The `model`, `cost` and `inference_id`; `images` with what is known of each image, such as `url`,
-              `width` or `revised_prompt`; and whatever else the API returns, such as `seed` or `usage`.
+              - `images`: The images, as base64 or URLs.
+              - `revised_prompt`: What the model made of the prompt, if it tells, else an empty string.
+              - `meta`: The `model`, `cost` and `inference_id`; `images` with what is known of each, such as `url`,
+                `width` or `revised_prompt`; and whatever else the API returns, such as `seed` or `usage`.
 
         :raises TypeError:
             If a parameter is of another type than it is declared with.

@@ -177,6 +177,7 @@ def complete(
     if not messages:
         return {"replies": []}
     with call_context() as call, component._sync_client() as client:
+        call.streamed = callback is not None
         component._tool_warm_up.get().warm_up(parameters["tools"])
         arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)
         with map_api_errors(call, model=component.model, hint=component._endpoint.model_hint):
@@ -211,6 +212,7 @@ async def complete_async(
     if not messages:
         return {"replies": []}
     with call_context() as call:
+        call.streamed = callback is not None
         async with component._async_client() as client:
             await component._tool_warm_up.get().warm_up_async(parameters["tools"])
             arguments = component._prepare_api_call(messages=messages, streaming_callback=callback, **parameters)

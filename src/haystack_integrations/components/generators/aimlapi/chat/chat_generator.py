@@ -106,18 +106,18 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             The base URL of the API. If it is left at its default, or `None`, the environment variable
             `AIMLAPI_API_BASE` counts, if it is set.
         :param generation_kwargs:
-            Parameters of the model, sent as fields of the request body, whether OpenAI knows them or not. Among them:
-            - `max_tokens`: The most tokens to generate. Some older models stop at 512 if it is left out.
-            - `temperature`, `top_p`, `top_k`, `min_p`: How tokens are sampled.
-            - `reasoning_effort`, `reasoning`, `thinking`, `enable_thinking`: How much a model thinks, by vendor.
-            - `tool_choice`, `parallel_tool_calls`: Whether and how tools are called.
-            - `response_format`: A Pydantic class, a JSON schema as the API takes it, or `{"type": "json_object"}`. A
+            Parameters of the model, sent as fields of the request body, whether OpenAI knows them or not.
+            `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds) are options of the request. Among the
+            parameters:
+              - `max_tokens`: The most tokens to generate. Some older models stop at 512 if it is left out.
+              - `temperature`, `top_p`, `top_k`, `min_p`: How tokens are sampled.
+              - `reasoning_effort`, `reasoning`, `thinking`, `enable_thinking`: How much a model thinks, by vendor.
+              - `tool_choice`, `parallel_tool_calls`: Whether and how tools are called.
+              - `response_format`: A Pydantic class, a JSON schema as the API takes it, or `{"type": "json_object"}`. A
                 model that does not take it is given a tool to answer with, or an instruction. In `extra_body` it is
                 sent as it is.
-            - `n`: The number of replies. Not with streaming.
-            - `stream_options`: `{"include_usage": True}` if left out; `None` sends none.
-
-            `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds) are options of the request.
+              - `n`: The number of replies. Not with streaming.
+              - `stream_options`: `{"include_usage": True}` if left out; `None` sends none.
         :param tools:
             A list of Tool and Toolset objects, or a single Toolset, that the model may call. In the list there can be
             definitions of tools as the API takes them, such as
@@ -224,7 +224,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
 
         :returns:
             A dictionary with the following key:
-            - `replies`: The replies as a list of ChatMessage instances.
+              - `replies`: The replies as a list of ChatMessage instances.
 
         :raises TypeError:
             If a parameter is of another type than it is declared with.
@@ -279,7 +279,7 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
 
         :returns:
             A dictionary with the following key:
-            - `replies`: The replies as a list of ChatMessage instances.
+              - `replies`: The replies as a list of ChatMessage instances.
 
         :raises TypeError:
             If a parameter is of another type than it is declared with.

@@ -108,18 +108,17 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             The base URL of the API. If it is left at its default, or `None`, the environment variable
             `AIMLAPI_API_BASE` counts, if it is set.
         :param generation_kwargs:
-            Parameters of the model, sent as fields of the request body. Among them:
-            - `max_output_tokens`: The most tokens to generate, reasoning included.
-            - `reasoning`: Such as `{"effort": "low", "summary": "auto"}`. `reasoning_effort` and `reasoning_summary`
+            Parameters of the model, sent as fields of the request body. `extra_headers`, `extra_query`, `extra_body`
+            and `timeout` (seconds) are options of the request. A parameter that the endpoint is known to drop is
+            refused; in `extra_body` anything can be sent. Among the parameters:
+              - `max_output_tokens`: The most tokens to generate, reasoning included.
+              - `reasoning`: Such as `{"effort": "low", "summary": "auto"}`. `reasoning_effort` and `reasoning_summary`
                 set its entries, as `reasoning_mode` does and `verbosity` in `text`: AIMLAPI documents neither.
-            - `text_format`: A Pydantic class that the reply follows. `text` takes a JSON schema as the API does.
-            - `instructions`, `temperature`, `top_p`, `tool_choice`, `parallel_tool_calls`, `truncation`.
-            - `include`: What else to return. With tools, models that take their reasoning back are asked for
+              - `text_format`: A Pydantic class that the reply follows. `text` takes a JSON schema as the API does.
+              - `instructions`, `temperature`, `top_p`, `tool_choice`, `parallel_tool_calls`, `truncation`.
+              - `include`: What else to return. With tools, models that take their reasoning back are asked for
                 `reasoning.encrypted_content` if it is left out; `None` asks for nothing.
-            - `store`: Whether the response is stored, for `previous_response_id`. AIMLAPI stores none by default.
-
-            `extra_headers`, `extra_query`, `extra_body` and `timeout` (seconds) are options of the request.
-            A parameter that the endpoint is known to drop is refused; in `extra_body` anything can be sent.
+              - `store`: Whether the response is stored, for `previous_response_id`. AIMLAPI stores none by default.
         :param tools:
             A list of Tool and Toolset objects, or a single Toolset, that the model may call. In the list there can be
             definitions of tools as the API takes them, such as `{"type": "web_search_preview"}`.
@@ -217,7 +216,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
 
         :returns:
             A dictionary with the following key:
-            - `replies`: The reply as a list of one ChatMessage.
+              - `replies`: The reply as a list of one ChatMessage.
 
         :raises TypeError:
             If a parameter is of another type than it is declared with.
@@ -264,7 +263,7 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
 
         :returns:
             A dictionary with the following key:
-            - `replies`: The reply as a list of one ChatMessage.
+              - `replies`: The reply as a list of one ChatMessage.
 
         :raises TypeError:
             If a parameter is of another type than it is declared with.
