@@ -4,6 +4,8 @@
 
 """What accumulators make of events that hardly ever come, without the wire."""
 
+import time
+from datetime import datetime
 from typing import Any
 
 import openai
@@ -44,6 +46,19 @@ def test_an_empty_field_of_a_thinking_part_takes_nothing_away() -> None:
     assert reply.reasoning is not None
     assert reply.reasoning.reasoning_text == "Hmm."
     assert reply.reasoning.extra == {"thinking": [{"type": "thinking", "thinking": "Hmm.", "closed": "no"}]}
+
+
+def test_a_chunk_tells_when_it_came() -> None:
+    """As Haystack's own do; the message tells when the first one did."""
+    accumulator, stamps = CompletionAccumulator(INFO), []
+    for text in "abc":
+        (chunk,) = accumulator.add({"choices": [{"index": 0, "delta": {"content": text}}]})
+        stamps.append(datetime.fromisoformat(chunk.meta["received_at"]))
+        time.sleep(0.002)
+    first, second, third = stamps
+    assert first < second < third
+    (reply,) = accumulator.finish({}, is_done=True)
+    assert reply.meta["completion_start_time"] == first.isoformat()
 
 
 def test_an_event_that_cannot_be_read_is_an_error_of_the_sdk() -> None:

@@ -4,10 +4,12 @@
 
 """The chunks of a streamed chat completion become StreamingChunk objects, and at last ChatMessage objects."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 from haystack.dataclasses import (
@@ -40,6 +42,8 @@ from .tool_calls import ToolCallAccumulator
 
 _PLAIN_CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
 _MOST_FIELDS_OF_A_PIECE = 3
+# Seconds in which chunks share a time stamp: to make one takes as long as to parse a chunk.
+_MOMENT = 0.001
 _SKIPPED_FIELDS = {"role", *PADDING}
 # Strings that streams bring in pieces. Of others, what comes again is the same value once more.
 _WRITTEN_FIELDS = {*FLAT_REASONING_FIELDS, "refusal"}
@@ -57,6 +61,7 @@ class CompletionAccumulator:
         self._body: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceAccumulator] = {}
         self._started: str | None = None
+        self._stamped_at, self._stamp = -math.inf, ""
 
     def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
         """
@@ -67,8 +72,11 @@ class CompletionAccumulator:
         :raises APIError: If it cannot be read.
         """
         try:
-            received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
-            self._started = self._started or received_at
+            now = monotonic()
+            if now - self._stamped_at > _MOMENT:
+                self._stamped_at = now
+                self._stamp = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
+            self._started = self._started or self._stamp
             body = self._body
             for name, value in event.items():
                 # What `has_value` tells, without a call for each field of each chunk.
@@ -78,7 +86,7 @@ class CompletionAccumulator:
                     add_field(body, name, value)
                 else:
                     body[name] = value
-            meta = {"model": body.get("model"), "received_at": received_at, "usage": event.get("usage")}
+            meta = {"model": body.get("model"), "received_at": self._stamp, "usage": event.get("usage")}
             choices = [choice for choice in ensure_list(event.get("choices")) if isinstance(choice, dict)]
             if not choices:
                 return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
