@@ -25,6 +25,8 @@ from tests.support.modes import Mode, in_all_modes
 from tests.support.server import FaultServer, hello
 
 AUTHORITY, OTHER = trustme.CA(), trustme.CA()
+# Older versions of httpx2 leave it to truststore, which may read the environment whatever is asked for.
+MAY_READ_ENVIRONMENT = type(httpx2.create_ssl_context(trust_env=False)) is not ssl.SSLContext
 # httpx2 would have users make a context instead.
 pytestmark = pytest.mark.filterwarnings("ignore:`(verify|cert)=:DeprecationWarning")
 
@@ -48,6 +50,7 @@ def trusts(server: FaultServer, mode: Mode, **http_client_kwargs: Any) -> bool:
         generator.close()
 
 
+@pytest.mark.skipif(MAY_READ_ENVIRONMENT, reason="contexts of truststore are not shared")
 @pytest.mark.parametrize("http_client_kwargs", [None, {"verify": False}, {"proxy": "http://127.0.0.1:9"}])
 def test_clients_with_the_same_settings_share_a_context(
     http_client_kwargs: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
@@ -95,13 +98,14 @@ def test_environment_is_read_again_when_it_changes(
 ) -> None:
     for name, authority in {"ours": AUTHORITY, "other": OTHER}.items():
         authority.cert_pem.write_to_path(tmp_path / name)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with FaultServer(hello(mode), tls=tls) as server:
         assert not trusts(server, mode)
         for name in ("other", "ours", "other"):
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
             assert trusts(server, mode) is (name == "ours")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ours"))
-        assert not trusts(server, mode, trust_env=False)
+        assert MAY_READ_ENVIRONMENT or not trusts(server, mode, trust_env=False)
         assert trusts(server, mode, verify=False, trust_env=False)
 
 
