@@ -241,7 +241,8 @@ def test_read_timeout_of_a_legacy_transport_is_not_tried_again(mode: Mode) -> No
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        raise httpx.ReadTimeout("x")
+        error = "x"
+        raise httpx.ReadTimeout(error)
 
     with pytest.raises(openai.APITimeoutError):
         mode.complete(chat_generator(httpx.MockTransport(answer), max_retries=2))
