@@ -288,7 +288,7 @@ async def test_a_second_answer_does_not_spoil_the_first(mode: Mode) -> None:
 async def test_each_of_several_replies_has_its_answer(mode: Mode) -> None:
     if mode.streamed:
         name = "structured_output"
-        parts = [(0, 0, name, '{"city": '), (1, 0, name, TEXT), (0, 0, None, '"Rome"}'), (2, 0, name, TEXT)]
+        parts = [(0, 0, name, TEXT), (1, 0, name, '{"city": '), (2, 0, name, TEXT), (1, 0, None, '"Rome"}')]
         answer = sse(
             *(
                 frame(
@@ -301,12 +301,12 @@ async def test_each_of_several_replies_has_its_answer(mode: Mode) -> None:
     else:
         choices = [
             {"index": i, "message": says(call(arguments=text)), "finish_reason": "tool_calls"}
-            for i, text in enumerate(('{"city": "Rome"}', TEXT, TEXT))
+            for i, text in enumerate((TEXT, '{"city": "Rome"}', TEXT))
         ]
         answer = plain({"id": "c-1", "model": "m-1", "choices": choices})
     generator = chat_generator(Api(answer), model=GROK, generation_kwargs={"response_format": City})
     replies = (await mode.call(generator, "Hi"))["replies"]
-    assert [message.text for message in replies] == ['{"city": "Rome"}', TEXT, TEXT]
+    assert [message.text for message in replies] == [TEXT, '{"city": "Rome"}', TEXT]
     assert [message.meta["finish_reason"] for message in replies] == ["stop"] * 3
 
 
