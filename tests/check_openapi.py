@@ -297,7 +297,11 @@ def chat_schemas(folder: Path) -> dict[str, list[str]]:
     """The distinct request schemas of chat completions, and the models of the operations that have each."""
     schemas: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("*.json")):
-        operations = json.loads(path.read_text(encoding="utf-8")).get("paths", {})
+        try:
+            operations = json.loads(path.read_text(encoding="utf-8"))["paths"]
+        except (ValueError, LookupError, TypeError):
+            # The docs hold settings and examples as well.
+            continue
         for name in PATHS:
             if operation := operations.get(name, {}).get("post"):
                 schema = _json_schema(operation["requestBody"]["content"]["application/json"]["schema"])

@@ -15,6 +15,7 @@ import httpx
 import httpx2
 import openai
 import pytest
+import trustme
 from haystack import Pipeline
 from haystack.utils import Secret
 
@@ -244,6 +245,21 @@ def test_limits_of_yaml_reach_the_client() -> None:
     with closing(Pipeline.loads(pipeline.dumps()).get_component("llm")) as generator:
         pool = openai_client(generator, SYNC)._client._transport._pool
     assert (pool._max_connections, pool._keepalive_expiry) == (7, 3)
+
+
+@in_all_modes
+@pytest.mark.parametrize("legacy", [{}, LEGACY], ids=["httpx2", "httpx"])
+def test_certificate_must_be_of_an_authority_that_is_trusted(mode: Mode, legacy: dict[str, Any]) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with serving(hello(mode), tls=tls, http_client_kwargs=legacy, max_retries=0) as (server, generator):
+        with pytest.raises(openai.APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+            mode.complete(generator)
+        assert server.requests == []
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with serving(hello(mode), tls=tls, http_client_kwargs={**legacy, "verify": trusting}) as (_, generator):
+        assert mode.complete(generator).text == "Hello"
 
 
 @in_all_modes

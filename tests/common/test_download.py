@@ -323,7 +323,7 @@ class TestAddress:
             ("http:///1.png", "no host"),
             ("http://./1.png", "no host"),
             ("http://:80/1.png", "no host"),
-            ("http://me:secret@cdn.example.com/1.png", "user information"),
+            ("http://me:secret@cdn.example.com/1.png", ": it holds user information"),
             ("http://secret@cdn.example.com/1.png", "user information"),
             ("http://secret@127.0.0.1/1.png", "user information"),
             ("http://cdn.example.com:0/1.png", "no port 0"),

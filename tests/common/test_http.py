@@ -236,6 +236,20 @@ def test_transport_that_tells_nothing_is_judged_by_its_errors(raised: Exception,
 
 
 @in_all_modes
+def test_read_timeout_of_a_legacy_transport_is_not_tried_again(mode: Mode) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        error = "x"
+        raise httpx.ReadTimeout(error)
+
+    with pytest.raises(openai.APITimeoutError):
+        mode.complete(chat_generator(httpx.MockTransport(answer), max_retries=2))
+    assert len(requests) == 1
+
+
+@in_all_modes
 @pytest.mark.parametrize(
     ("sent", "answered", "silence", "requests"),
     [(True, False, 0, 3), (True, False, 60, 1), (True, True, 0, 1), (False, False, 60, 3)],

@@ -312,6 +312,18 @@ async def test_a_mock_of_a_stream_is_closed_as_by_haystack(mode: Mode) -> None:
     assert [name for name, *_ in stream.method_calls] == ["close"]
 
 
+@plain_only
+async def test_reply_of_other_types_than_the_sdk_declares_comes_without_warnings(
+    mode: Mode, recwarn: pytest.WarningsRecorder
+) -> None:
+    client = AsyncMock() if mode.asynchronous else MagicMock()
+    client.chat.completions.create.return_value = ChatCompletion.construct(**{**HELLO, "created": "today"})
+    generator = chat_generator(Api())
+    setattr(generator, attribute(mode), client)
+    assert (await mode.complete_async(generator)).meta["created"] == "today"
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 @streamed_only
 async def test_stream_that_cannot_be_closed_hides_no_error(mode: Mode) -> None:
     said = [{"error": {"message": "Overloaded"}}]

@@ -150,6 +150,7 @@ def test_tools_and_formats_survive_a_round_trip(tools: Any) -> None:
     text = yaml.safe_dump(data)
     loaded = [AIMLAPIResponsesChatGenerator.from_dict(data) for _ in range(2)]
     assert [other.to_dict() for other in loaded] == [data, data]
+    assert [[type(tool) for tool in other.tools] for other in loaded] == [[type(tool) for tool in tools]] * 2
     assert yaml.safe_dump(data) == text
     assert data["init_parameters"]["generation_kwargs"]["text"]["format"]["name"] == "Person"
     assert component.generation_kwargs == parameters

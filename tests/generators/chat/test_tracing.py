@@ -13,11 +13,12 @@ import pytest
 from haystack.tools import Tool
 from openai import APIError, AsyncOpenAI, AsyncStream, NotGiven, Omit, OpenAI, Stream
 from openai.resources.chat.completions import AsyncCompletions, Completions
+from openai.resources.images import AsyncImages, Images
 from openai.resources.responses import AsyncResponses, Responses
 from openai.types.chat import ChatCompletion
 
-from tests.support.api import Api, chat_body, chat_generator, responses_generator, sse
-from tests.support.modes import PLAIN, STREAMED, Mode, in_all_modes, streamed_only
+from tests.support.api import Api, chat_body, chat_generator, image_generator, responses_generator, sse
+from tests.support.modes import PLAIN, STREAMED, Mode, in_all_modes, plain_only, streamed_only
 from tests.support.replies import COST, MODEL, USAGE, completion, failure
 
 ECHO = Tool("echo", "Say it again.", {"type": "object", "properties": {}}, print)
@@ -158,6 +159,25 @@ async def test_wrapped_create_sees_the_call_and_changes_nothing(
     assert (reply.text, reply.reasoning.reasoning_text, reply.meta["odd"]) == ("Hello", "Hm.", {"a": 1})
     assert (reply.meta["finish_reason"], reply.meta["usage"]) == ("stop", USAGE)
     assert "".join(texts) == ("Hello" if streaming else "")
+
+
+@in_all_modes
+async def test_wrapped_responses_see_by_name_what_the_sdk_declares(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = patch(monkeypatch, (Responses, AsyncResponses), "create", as_it_came, disguised=False)
+    api = Api()
+    await mode.call(responses_generator(api, generation_kwargs={"temperature": 0.5, "odd": 1}), "Hi")
+    ((_, seen),) = calls
+    assert (seen["temperature"], seen["extra_body"]) == (0.5, {"temperature": 0.5, "odd": 1})
+    assert "odd" not in seen
+    assert (api.bodies[0]["temperature"], api.bodies[0]["odd"]) == (0.5, 1)
+
+
+@plain_only
+async def test_wrapped_images_see_by_name_what_the_sdk_declares(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = patch(monkeypatch, (Images, AsyncImages), "generate", as_it_came, disguised=False)
+    await mode.call(image_generator(Api(), generation_kwargs={"n": 2, "odd": 1}), "A cat")
+    ((_, seen),) = calls
+    assert (seen["n"], "odd" in seen, seen["extra_body"]["odd"]) == (2, False, 1)
 
 
 @in_all_modes

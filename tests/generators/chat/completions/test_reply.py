@@ -194,6 +194,11 @@ BAD_BODIES = {
     "error": ({"error": {"message": "Model is down", "code": 500}, "requestId": "req-1"}, ["Model is down", "req-1"]),
     "error as text": ({"error": "Model is down"}, ["Model is down"]),
     "root-level error": (ROOT_ERROR, ["Model is down", "req-1"]),
+    "root-level error without a status": (
+        {"message": "Model is down", "requestId": "req-1"},
+        ["Model is down", "req-1"],
+    ),
+    "root-level error without an id": ({"message": "Model is down", "statusCode": 500}, ["Model is down"]),
     "choices null": (
         {"id": "c", "choices": None, "base_resp": {"status_code": 1008, "status_msg": "no credit"}},
         ["no credit"],
@@ -224,7 +229,7 @@ async def test_error_frame_alone(name: str, mode: Mode) -> None:
 
 
 @streamed_only
-@pytest.mark.parametrize("name", ["error", "error as text", "root-level error"])
+@pytest.mark.parametrize("name", [name for name in BAD_BODIES if "error" in name])
 async def test_error_frame_in_a_stream(name: str, mode: Mode) -> None:
     content, parts = BAD_BODIES[name]
     await assert_error(mode, sse(frame({"content": "4"}), content, end()), parts)

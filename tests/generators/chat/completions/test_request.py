@@ -302,7 +302,7 @@ LOOSE = {
         "items": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}}}},
         "pair": {"type": "array", "prefixItems": [{"type": ["object", "null"], "properties": {"b": {}}}, True]},
         "either": {
-            "anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}],
+            "anyOf": [{"$ref": "#/$defs/Place"}, {"type": "object"}, {"not": {"type": "object"}}],
             "default": {"type": "object", "properties": {"kept": 1}},
         },
         "one": {"oneOf": [{"properties": {"c": {"type": "string"}}, "required": []}, {"const": {"type": "object"}}]},
@@ -333,7 +333,11 @@ STRICT = {
             ],
         },
         "either": {
-            "anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}],
+            "anyOf": [
+                {"$ref": "#/$defs/Place"},
+                {"type": "object", "required": [], "additionalProperties": False},
+                {"not": {"type": "object", "required": [], "additionalProperties": False}},
+            ],
             "default": {"type": "object", "properties": {"kept": 1}},
         },
         "one": {

@@ -287,7 +287,8 @@ async def test_a_second_answer_does_not_spoil_the_first(mode: Mode) -> None:
 @in_all_modes
 async def test_each_of_several_replies_has_its_answer(mode: Mode) -> None:
     if mode.streamed:
-        parts = [(0, 0, "structured_output", '{"city": '), (1, 0, "structured_output", TEXT), (0, 0, None, '"Rome"}')]
+        name = "structured_output"
+        parts = [(0, 0, name, TEXT), (1, 0, name, '{"city": '), (2, 0, name, TEXT), (1, 0, None, '"Rome"}')]
         answer = sse(
             *(
                 frame(
@@ -295,18 +296,28 @@ async def test_each_of_several_replies_has_its_answer(mode: Mode) -> None:
                 )
                 for i, n, name, piece in parts
             ),
-            *(frame({}, "tool_calls", choice={"index": i}) for i in (0, 1)),
+            *(frame({}, "tool_calls", choice={"index": i}) for i in (0, 1, 2)),
         )
     else:
         choices = [
             {"index": i, "message": says(call(arguments=text)), "finish_reason": "tool_calls"}
-            for i, text in enumerate(('{"city": "Rome"}', TEXT))
+            for i, text in enumerate((TEXT, '{"city": "Rome"}', TEXT))
         ]
         answer = plain({"id": "c-1", "model": "m-1", "choices": choices})
     generator = chat_generator(Api(answer), model=GROK, generation_kwargs={"response_format": City})
     replies = (await mode.call(generator, "Hi"))["replies"]
-    assert [message.text for message in replies] == ['{"city": "Rome"}', TEXT]
-    assert [message.meta["finish_reason"] for message in replies] == ["stop", "stop"]
+    assert [message.text for message in replies] == [TEXT, '{"city": "Rome"}', TEXT]
+    assert [message.meta["finish_reason"] for message in replies] == ["stop"] * 3
+
+
+@in_all_modes
+async def test_a_thought_and_the_answer_may_come_at_once(mode: Mode) -> None:
+    said = says(call(), content="<think>Hm.</think>Here:")
+    answer = sse(frame(said, "tool_calls")) if mode.streamed else plain(completion(said, "tool_calls"))
+    message, _ = await reply(mode, answer)
+    assert (message.text, message.meta["preamble"]) == (TEXT, "Here:")
+    assert message.reasoning is not None
+    assert message.reasoning.reasoning_text == "Hm."
 
 
 @in_all_modes

@@ -63,3 +63,11 @@ def test_parts_that_are_no_calls_come_last() -> None:
     assert accumulator.add(["odd", {"function": "f"}]) == []
     accumulator.add([fragment(0, "a", "f", "{}")])
     assert accumulator.items()[1:] == ["odd", {"function": "f"}]
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_a_whole_call_that_is_named_again_without_arguments_is_the_same(nothing: str | None) -> None:
+    accumulator = ToolCallAccumulator()
+    accumulator.add([fragment(0, "a", "f", "{}")])
+    accumulator.add([{"index": 0, "function": {"name": "f", "arguments": nothing}}])
+    assert [item["id"] for item in accumulator.items()] == ["a"]
