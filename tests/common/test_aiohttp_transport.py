@@ -111,7 +111,9 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def make(ssl_context: ssl.SSLContext | None = None, **limits: Any) -> AiohttpTransport:
-    return AiohttpTransport(ssl_context=ssl_context or ssl.create_default_context(), **{**NO_LIMITS, **limits})
+    return AiohttpTransport(
+        ssl_context=ssl_context or ssl.create_default_context(), limits=httpx2.Limits(**{**NO_LIMITS, **limits})
+    )
 
 
 def client(transport: httpx2.AsyncBaseTransport | None = None, **settings: Any) -> httpx2.AsyncClient:
@@ -1235,7 +1237,12 @@ def test_httpx2_as_it_is_is_not_patched() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [httpx2.AsyncHTTPTransport, httpcore2.AsyncConnectionPool, httpcore2.AsyncHTTPConnection],
+    [
+        httpx2.AsyncHTTPTransport,
+        httpcore2.AsyncConnectionPool,
+        httpcore2.AsyncHTTPConnection,
+        httpcore2.AsyncHTTP11Connection,
+    ],
     ids=lambda kind: kind.__name__,
 )
 @pytest.mark.parametrize("patch", [mock.AsyncMock, mock.create_autospec, wrap, Proxy], ids=lambda it: it.__name__)

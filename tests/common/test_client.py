@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import aiohttp
 import httpx
 import httpx2
 import openai
@@ -20,7 +21,7 @@ from haystack import Pipeline
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.modes import SYNC, Mode, in_all_modes, plain_only
+from tests.support.modes import ASYNC, SYNC, Mode, in_all_modes, plain_only
 from tests.support.server import PLAIN_HELLO, FaultServer, hello, serving, whole
 
 LEGACY = {"limits": httpx.Limits()}
@@ -307,6 +308,29 @@ def test_a_proxy_of_the_environment_is_used(mode: Mode, monkeypatch: pytest.Monk
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         with closing(AIMLAPIChatGenerator(api_base_url="http://api.invalid/v1")) as generator:
             assert mode.complete(generator).text == "Hello"
+
+
+@pytest.mark.parametrize("http_client_kwargs", [None, {"proxy": None, "http2": False}])
+async def test_what_asks_for_no_proxy_leaves_calls_to_aiohttp(
+    http_client_kwargs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    monkeypatch.setenv("FTP_PROXY", "http://localhost:9")
+    asked = []
+    connect = aiohttp.TCPConnector.connect
+    monkeypatch.setattr(
+        aiohttp.TCPConnector, "connect", lambda *args, **kwargs: asked.append(args) or connect(*args, **kwargs)
+    )
+    with serving(hello(ASYNC), http_client_kwargs=http_client_kwargs) as (_, generator):
+        assert (await ASYNC.complete_async(generator)).text == "Hello"
+    assert len(asked) == 1
+
+
+@in_all_modes
+def test_many_headers_are_no_fault(mode: Mode) -> None:
+    status, _, rest = hello(mode).partition(b"\r\n")
+    with serving(b"\r\n".join([status, *(b"x-%d: 1" % number for number in range(150)), rest])) as (_, generator):
+        assert mode.complete(generator).text == "Hello"
 
 
 # What docs/migrating.md has in the place of Azure's tokens

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import multiprocessing
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -335,9 +336,14 @@ def test_component_that_is_closed_all_the_time_answers(mode: Mode) -> None:
 @pytest.mark.parametrize("then", ["close", "close_async", "run", "run_async", "drop"])
 # The event loop was ended with open connections and a task, which cannot end well: asyncio complains, rightly.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_loop_closed_with_a_pending_call_leaves_no_socket(mode: Mode, then: str) -> None:
+@pytest.mark.parametrize("answered", [False, True])
+def test_loop_closed_with_a_pending_call_leaves_no_socket(
+    mode: Mode, then: str, answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(unraisable.exc_value))
     begun = hello(mode)[: hello(mode).index(b"Hel")]
-    answers = ((begun, stall), hello(mode.plain), hello(mode.plain))
+    answers = ((begun, stall) if answered else (stall,), hello(mode.plain), hello(mode.plain))
     with FaultServer(*answers) as server:
         generator = AIMLAPIChatGenerator(api_base_url=server.url, max_retries=0)
         loop = asyncio.new_event_loop()
@@ -363,6 +369,7 @@ def test_loop_closed_with_a_pending_call_leaves_no_socket(mode: Mode, then: str)
             del generator
         gc.collect()
         assert server.all_disconnected()
+    assert not [complaint for complaint in complaints if isinstance(complaint, ValueError)]
 
 
 # Travel

@@ -104,9 +104,9 @@ def test_text_in_place_of_a_reply_is_told(mode: Mode) -> None:
     ("message", "remedy"),
     [
         ("Unsupported parameter: 'max_tokens' is not supported with this model.", "Use `max_completion_tokens` "),
-        ("`max_tokens` must be greater than `thinking.budget_tokens`", "Raise `max_tokens` "),
-        ("The answer was truncated, since it reached the limit of max_tokens", "Raise `max_tokens` "),
-        ("max_tokens is too large: 100000", "Lower `max_tokens` "),
+        ("`max_tokens` must be greater than `thinking.budget_tokens`", "Raise the limit of tokens "),
+        ("The answer was truncated, since it reached the limit of max_tokens", "Raise the limit of tokens "),
+        ("max_tokens is too large: 100000", "Lower the limit of tokens "),
         ("Invalid type for 'max_tokens': expected an integer", ""),
         ("Your request was rejected by the safety system", "Moderation refused it: "),
     ],

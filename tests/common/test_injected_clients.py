@@ -297,6 +297,24 @@ async def test_mocked_replies(make: Any, mode: Mode, kind: Callable[..., Any]) -
     assert "method_calls" not in answer.meta
 
 
+@plain_only
+async def test_mocked_reply_whose_attributes_are_set_one_by_one(mode: Mode) -> None:
+    whole = MagicMock(spec=ChatCompletion)
+    choice = MagicMock()
+    choice.message.content = "Hello"
+    choice.message.tool_calls = None
+    choice.finish_reason = "stop"
+    whole.choices = [choice]
+    whole.usage = MagicMock()
+    whole.usage.details.total_tokens = 3
+    client = AsyncMock() if mode.asynchronous else MagicMock()
+    client.chat.completions.create.return_value = whole
+    generator = chat_generator(Api())
+    setattr(generator, attribute(mode), client)
+    reply = await mode.complete_async(generator)
+    assert (reply.text, reply.meta["usage"]) == ("Hello", {"details": {"total_tokens": 3}})
+
+
 @streamed_only
 async def test_a_mock_of_a_stream_is_closed_as_by_haystack(mode: Mode) -> None:
     stream = AsyncMock(spec=AsyncStream) if mode.asynchronous else MagicMock(spec=Stream)

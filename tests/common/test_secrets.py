@@ -118,7 +118,7 @@ def test_secrets_are_in_no_connection_error(
 
 
 def parts(error: BaseException) -> Iterator[Any]:
-    """All that hangs on an exception: its attributes, causes, and the variables in the frames of our modules."""
+    """All that hangs on an exception: its attributes, causes, and the variables in frames of ours and of aiohttp."""
     yield from (str(error), error.args, vars(error))
     for part in ("request", "response"):
         if (found := getattr(error, part, None)) is not None:
@@ -126,7 +126,7 @@ def parts(error: BaseException) -> Iterator[Any]:
     if isinstance(response := getattr(error, "response", None), httpx2.Response):
         yield response.text
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_globals["__name__"].startswith("haystack_integrations."):
+        if frame.f_globals["__name__"].startswith(("haystack_integrations.", "aiohttp.")):
             yield frame.f_locals
     for link in {error.__cause__, error.__context__} - {None}:
         yield from parts(link)

@@ -290,3 +290,29 @@ def test_rest_is_read_only_if_that_frees_the_connection(mode: Mode, version: byt
     with closing(chat_generator(Api(answer))) as generator:
         assert mode.complete(generator).text == "Hello"
     assert read_on == drained
+
+
+class Endless(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """Says the same piece for as long as somebody listens."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.piece, self.said = piece, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.said += 1
+            yield self.piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+@in_all_modes
+@pytest.mark.parametrize(("status", "piece"), [(200, b" " * 2**20), (500, b" " * 2**20), (200, b"data: x" * 2**18)])
+async def test_a_body_without_end_is_an_error(mode: Mode, status: int, piece: bytes) -> None:
+    body = Endless(piece)
+    generator = chat_generator(Api(httpx2.Response(status, stream=body)))
+    with pytest.raises(openai.APIError, match="AIMLAPI answered with more than 256 MiB"):
+        await mode.complete_async(generator)
+    assert body.said <= 257

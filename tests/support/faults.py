@@ -111,7 +111,7 @@ LASTING = [
         1,
         openai.BadRequestError,
         f"Error code: 400 - `max_tokens` must be greater than `thinking.budget_tokens` {TRACED_CALL} "
-        "Raise `max_tokens` in `generation_kwargs`.",
+        "Raise the limit of tokens in `generation_kwargs`.",
     ),
     Fault(
         "400 for too many tokens",
@@ -119,7 +119,7 @@ LASTING = [
         1,
         openai.BadRequestError,
         f"Error code: 400 - max_tokens is too large: 99999. This model supports at most 16384. {TRACED_CALL} "
-        "Lower `max_tokens` in `generation_kwargs`, or shorten the input.",
+        "Lower the limit of tokens in `generation_kwargs`, or shorten the input.",
     ),
     Fault(
         "401",

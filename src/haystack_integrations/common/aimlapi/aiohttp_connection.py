@@ -7,7 +7,7 @@
 import asyncio
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Protocol, cast
 
@@ -65,14 +65,16 @@ class Connector(aiohttp.TCPConnector):
             yield
         finally:
             self._uses -= 1
-            _current.reset(token)
+            # The garbage collector ends a call whose event loop was closed, in another context.
+            with suppress(ValueError):
+                _current.reset(token)
 
     # A session or connector that is dropped open logs an error, and it is dropped open when its loop has ended without
     # a word, or together with a client that its loop is about to close.
 
     @property
     def closed(self) -> bool:
-        """Whether nobody can ask it for a connection, or does."""
+        """Whether it is closed, or nobody asks it for a connection now."""
         return super().closed or not self._uses
 
     def __del__(self, *_: Any) -> None:
@@ -88,7 +90,7 @@ class Connector(aiohttp.TCPConnector):
         exchange = _current.get()
         if exchange.transport is not None:
             raise aiohttp.ClientOSError(*exchange.loss.args) if exchange.loss else aiohttp.ServerDisconnectedError()
-        # A client of HTTP/2 that shares the context has it offer that as well.
+        # A client of HTTP/2 with the same context would have it offer HTTP/2.
         self._ssl_context.set_alpn_protocols(["http/1.1"])
         connection = await super().connect(*args, **kwargs)
         # Without a transport, the connection was lost just now, and aiohttp will say so.
@@ -97,7 +99,7 @@ class Connector(aiohttp.TCPConnector):
             if not isinstance(wire, _Wire):
                 wire = _Wire(connection.transport, self)
             wire.take(exchange)
-            connection.add_callback(wire.rest)
+            connection.add_callback(wire.idle)
         return connection
 
 
@@ -124,7 +126,7 @@ class _Wire(asyncio.Protocol):
         self._exchange = exchange
         exchange.connected(self._transport)
 
-    def rest(self) -> None:
+    def idle(self) -> None:
         self._exchange = None
         limits, idle = self._connector.limits, self._connector.idle
         is_full = limits.max_keepalive_connections is not None and len(idle) >= limits.max_keepalive_connections

@@ -32,8 +32,14 @@ _TIMEOUTS: dict[str, type[httpx2.TimeoutException]] = {
     "read": httpx2.ReadTimeout,
 }
 _WRITE_SIZE = _HEADER_SIZE = 65536
+_HEADERS = 10_000
 # Where mocks and tracers put themselves between a client and the network.
-_PATCHED = (httpx2.AsyncHTTPTransport, httpcore2.AsyncConnectionPool, httpcore2.AsyncHTTPConnection)
+_PATCHED = (
+    httpx2.AsyncHTTPTransport,
+    httpcore2.AsyncConnectionPool,
+    httpcore2.AsyncHTTPConnection,
+    httpcore2.AsyncHTTP11Connection,
+)
 
 
 def is_patched() -> bool:
@@ -55,26 +61,14 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     Sends the requests of one event loop.
 
     :param ssl_context: The TLS settings.
-    :param max_connections: The most requests at a time; further ones wait. None means any number.
-    :param max_keepalive_connections: The most idle connections that are kept. None means any number.
-    :param keepalive_expiry: Seconds after which an idle connection is closed. None means never.
+    :param limits: The most requests at a time, further ones wait; the most idle connections that are kept; and the
+        seconds after which an idle connection is closed. None means any number, or never.
     """
 
-    def __init__(
-        self,
-        *,
-        ssl_context: ssl.SSLContext,
-        max_connections: int | None,
-        max_keepalive_connections: int | None,
-        keepalive_expiry: float | None,
-    ) -> None:
+    def __init__(self, *, ssl_context: ssl.SSLContext, limits: httpx2.Limits) -> None:
         self._ssl_context = ssl_context
-        self._limits = httpx2.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_keepalive_connections,
-            keepalive_expiry=keepalive_expiry,
-        )
-        self._places = None if max_connections is None else asyncio.Semaphore(max_connections)
+        self._limits = limits
+        self._places = None if limits.max_connections is None else asyncio.Semaphore(limits.max_connections)
         self._under_way: set[AiohttpExchange] = set()
         self._connector: Connector | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -108,6 +102,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 auto_decompress=False,
                 max_line_size=_HEADER_SIZE,
                 max_field_size=_HEADER_SIZE,
+                max_headers=_HEADERS,
             )
         return await AiohttpExchange(request, self._under_way, self._connector).start(self._session, self._places)
 
@@ -328,7 +323,8 @@ class AiohttpExchange(httpx2.AsyncByteStream):
             failure = (broken if self.transport else httpx2.ConnectError)(_text(error))
         else:
             failure = httpx2.LocalProtocolError(_text(error))
-        failure.__cause__ = cause
+        # Its frames are aiohttp's, and hold the headers of the request.
+        failure.__cause__ = cause.with_traceback(None) if cause else None
         return failure
 
     def _explain_cut(self, response: aiohttp.ClientResponse, error: Exception) -> httpx2.TransportError:

@@ -69,6 +69,8 @@ def _attributes(value: Any) -> Any:
     fields = getattr(value, "__dict__", None)
     if fields is None:
         return value
+    # What a mock was asked for in passing is not among its fields, and neither is what was set on that.
+    fields = {**fields.get("_mock_children", {}), **fields}
     return {name: _attributes(field) for name, field in fields.items() if name[0] != "_" and name != "method_calls"}
 
 

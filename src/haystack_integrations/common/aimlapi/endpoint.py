@@ -4,7 +4,7 @@
 
 """Where a request goes, and how the SDK is asked to send it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -29,7 +29,6 @@ class Endpoint:
     :param resource: Gets the resource of a client of the SDK that stands for the endpoint.
     :param declared: The fields of the body that the SDK's method has as parameters.
     :param method: The name of that method.
-    :param repeated: The fields that whoever stands in the place of that method gets in `extra_body` as well.
     """
 
     name: EndpointName
@@ -37,7 +36,6 @@ class Endpoint:
     resource: Callable[[Any], Any]
     declared: Mapping[str, Any]
     method: str = "create"
-    repeated: Collection[str] = ()
 
     def by_name(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -82,13 +80,27 @@ def request(client: Any, endpoint: Endpoint, arguments: Mapping[str, Any], *, ty
     create = getattr(endpoint.resource(client), arguments.get("openai_endpoint", endpoint.method))
     if typed or not _is_plain(client, create):
         named = endpoint.by_name({**named, "extra_body": body})
-        repeated = {name: named[name] for name in endpoint.repeated if name in named}
-        return create(**{**named, "extra_body": {**named["extra_body"], **repeated}})
+        return create(**{**named, "extra_body": _ExtraBody(named)})
     options = {option: named.pop(name) for name, option in _OPTIONS.items() if name in named}
     sent = {name: value for name, value in {**named, **body}.items() if not isinstance(value, (NotGiven, Omit))}
     return client.post(
         endpoint.path, cast_to=httpx2.Response, body=sent, options=options, stream=bool(sent.get("stream"))
     )
+
+
+class _ExtraBody(dict[str, Any]):
+    """
+    The fields that go by no name.
+
+    Tests of users of 3.0.0, which had all fields here, look up others: they find them, though these go out by name.
+    """
+
+    def __init__(self, named: dict[str, Any]) -> None:
+        super().__init__(named["extra_body"])
+        self._named = named
+
+    def __missing__(self, name: str) -> Any:
+        return self._named[name]
 
 
 def _is_plain(client: Any, create: Any) -> bool:

@@ -58,6 +58,8 @@ _OUR_MISTAKES = (
 
 PATIENCE = 120
 """Seconds that a call waits for the next try if the API asks for it."""
+MAX_BYTES = 256 << 20
+"""Bytes of a body at most, decompressed: ten large images in base64 are 100 MiB."""
 # Seconds without a byte after which whatever ends the wait is no accident of the network.
 _SILENCE = 2
 
@@ -103,12 +105,12 @@ _REMEDIES: list[tuple[int | None, str, str, tuple[bool | None, ...]]] = [
     ),
     (None, r"(only|not) supported in (the )?v1/", f"{_LOOK_UP}.", _ANY),
     (None, r"'max_tokens' is not supported", "Use `max_completion_tokens` in `generation_kwargs`.", _CHAT),
-    (None, _TOO_LONG, "Lower `max_tokens` in `generation_kwargs`, or shorten the input.", _CHAT),
+    (None, _TOO_LONG, "Lower the limit of tokens in `generation_kwargs`, or shorten the input.", _CHAT),
     (None, _TOO_LONG, "Shorten the input.", _ANY),
     (
         None,
         r"max\w*_tokens.{0,60}(too (small|low)|at least|greater than|reached)|truncated.{0,60}max\w*_tokens",
-        "Raise `max_tokens` in `generation_kwargs`.",
+        "Raise the limit of tokens in `generation_kwargs`.",
         _CHAT,
     ),
     (403, r"", "Check that the key and its plan may use this model: https://aimlapi.com/app.", _ANY),
@@ -242,6 +244,17 @@ def provider_message(body: Any) -> str:
         if value and not isinstance(value, Mapping):
             return (value if isinstance(value, str) else json.dumps(value))[:_MESSAGE_LENGTH]
     return ""
+
+
+def check_size(size: int) -> None:
+    """
+    See that a body has an end.
+
+    :param size: How many bytes of it came, decompressed.
+    :raises APIError: If they are too many.
+    """
+    if size > MAX_BYTES:
+        raise reply_error(None, f"AIMLAPI answered with more than {MAX_BYTES >> 20} MiB")
 
 
 def reply_error(body: Any, reason: str) -> APIError:

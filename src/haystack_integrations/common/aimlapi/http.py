@@ -5,7 +5,7 @@
 """One attempt at a request: redirects, what it received, and whether the SDK may try again."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing, contextmanager, suppress
 from random import uniform
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from .errors import (
     PATIENCE,
     TRANSPORT_ERRORS,
     broken_off,
+    check_size,
     is_retryable,
     may_pass,
     may_try_again,
@@ -108,6 +109,41 @@ def _redirected(response: httpx2.Response, call: CallContext, *, limit: int, coo
     )
 
 
+def _read(response: Any) -> None:
+    # What reads a body calls this method; nothing else knows how long one is that is decompressed.
+    iter_bytes = response.iter_bytes
+
+    def limited() -> Iterator[bytes]:
+        size = 0
+        for part in iter_bytes():
+            size += len(part)
+            check_size(size)
+            yield part
+
+    response.iter_bytes = limited
+    try:
+        response.read()
+    finally:
+        del response.iter_bytes
+
+
+async def _read_async(response: Any) -> None:
+    aiter_bytes = response.aiter_bytes
+
+    async def limited() -> AsyncIterator[bytes]:
+        size = 0
+        async for part in aiter_bytes():
+            size += len(part)
+            check_size(size)
+            yield part
+
+    response.aiter_bytes = limited
+    try:
+        await response.aread()
+    finally:
+        del response.aiter_bytes
+
+
 class _SyncAttempts(_SyncBase):
     def send(
         self, request: httpx2.Request, *, stream: bool = False, follow_redirects: Any = None, **kwargs: Any
@@ -120,7 +156,7 @@ class _SyncAttempts(_SyncBase):
                 call.response = response = super().send(request, stream=True, follow_redirects=False, **kwargs)
                 if not (response.is_success and stream):
                     with closing(response):
-                        response.read()
+                        _read(response)
             if not (follows and response.has_redirect_location):
                 return response
             limit = min(self.max_redirects, MAX_REDIRECTS)
@@ -143,7 +179,7 @@ class _AsyncAttempts(_AsyncBase):
                 call.response = response = await super().send(request, stream=True, follow_redirects=False, **kwargs)
                 if not (response.is_success and stream):
                     async with aclosing(response):
-                        await response.aread()
+                        await _read_async(response)
             if not (follows and response.has_redirect_location):
                 return response
             limit = min(self.max_redirects, MAX_REDIRECTS)

@@ -16,7 +16,7 @@ from .tls import shared_ssl_context
 
 _LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
 # What aiohttp cannot do, or the user chose to do otherwise.
-_OTHER_WAYS = {"transport", "mounts", "proxy", "http1", "http2"}
+_OTHER_WAYS = ("mounts", "proxy", "http1", "http2")
 
 
 def _holds_httpx_objects(value: Any) -> bool:
@@ -74,15 +74,20 @@ def make_async_http_client(http_client_kwargs: dict[str, Any]) -> AsyncHTTPClien
     legacy, settings = http_client_settings(http_client_kwargs)
     if legacy:
         return AsyncLegacyHTTPClient(**settings)
-    if settings.keys() & _OTHER_WAYS or (settings.get("trust_env", True) and getproxies()):
+    proxies = getproxies() if settings.get("trust_env", True) else {}
+    if "transport" in settings or any(map(settings.get, _OTHER_WAYS)) or proxies.keys() & {"http", "https", "all"}:
         return AsyncHTTPClient(**settings)
     # aiohttp is imported with the first asynchronous client, not with every component.
     from .aiohttp_transport import AiohttpTransport  # noqa: PLC0415
 
-    limits = {name: getattr(settings["limits"], name) for name in _LIMITS}
+    limits = settings["limits"]
     chosen = http_client_kwargs.get("limits", {})
     if isinstance(chosen, dict) and "max_keepalive_connections" not in chosen:
         # The SDK keeps only a tenth of its connections, since each idle one makes the pool of httpx2 slower.
-        limits["max_keepalive_connections"] = limits["max_connections"]
+        limits = httpx2.Limits(
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+        )
     ssl_context = httpx2.create_ssl_context(verify=settings["verify"], cert=settings.get("cert"))
-    return AsyncHTTPClient(**settings, transport=AiohttpTransport(ssl_context=ssl_context, **limits))
+    return AsyncHTTPClient(**settings, transport=AiohttpTransport(ssl_context=ssl_context, limits=limits))

@@ -5,7 +5,7 @@
 """How far a request got, which decides whether it may be tried again."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic
@@ -85,7 +85,9 @@ def watched(request: httpx2.Request, *, asynchronous: bool) -> Iterator[Progress
     try:
         yield progress
     finally:
-        _current.reset(token)
+        # The garbage collector ends a call whose event loop was closed, in another context.
+        with suppress(ValueError):
+            _current.reset(token)
         request.extensions = extensions
 
 

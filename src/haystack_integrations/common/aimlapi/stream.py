@@ -18,7 +18,7 @@ from openai import APIConnectionError
 
 from .body import checked_event, ensure_list, has_value, is_response, parse_json
 from .call import CallContext
-from .errors import TRANSPORT_ERRORS, map_api_errors
+from .errors import TRANSPORT_ERRORS, check_size, map_api_errors
 from .sse import EventDecoder
 
 _logger = logging.getLogger(__name__)
@@ -213,8 +213,10 @@ def _encode(data: bytes) -> bytes:
 
 
 def _iter_data(response: httpx2.Response, parts: Iterator[bytes], call: CallContext) -> Iterator[bytes]:
-    decoder = EventDecoder()
+    decoder, size = EventDecoder(), 0
     for part in parts:
+        size += len(part)
+        check_size(size)
         yield from decoder.feed(part)
         if decoder.is_done:
             call.is_done = True
@@ -231,8 +233,10 @@ def _iter_data(response: httpx2.Response, parts: Iterator[bytes], call: CallCont
 async def _iter_data_async(
     response: httpx2.Response, parts: AsyncIterator[bytes], call: CallContext
 ) -> AsyncGenerator[bytes]:
-    decoder = EventDecoder()
+    decoder, size = EventDecoder(), 0
     async for part in parts:
+        size += len(part)
+        check_size(size)
         for data in decoder.feed(part):
             yield data
         if decoder.is_done:

@@ -38,9 +38,6 @@ _ENDPOINT = ChatEndpoint(
     answer="a completion",
     decode=decode_answer,
     accumulator=accumulate_answer,
-    # Where 3.0.0 had them.
-    repeated=CompletionCreateParamsNonStreaming.__annotations__.keys()
-    - {"model", "messages", "tools", "response_format", "stream"},
 )
 
 
