@@ -265,3 +265,15 @@ async def test_the_arguments_of_a_malformed_call_are_in_the_log(mode: Mode, capl
 async def test_a_delta_that_is_no_object_is_kept(mode: Mode) -> None:
     (reply,), _ = await ask(mode, sse(frame({"content": "Hi"}), frame("odd"), end()))
     assert (reply.text, reply.meta["message"]) == ("Hi", "odd")
+
+
+@in_all_modes
+async def test_a_reply_may_have_fields_that_errors_have(mode: Mode) -> None:
+    also = {"message": "Fine.", "requestId": "req-1"}
+    answer = (
+        sse({**frame({"content": "Hi"}, "stop"), **also})
+        if mode.streamed
+        else plain({**completion({"content": "Hi"}), **also})
+    )
+    (reply,), _ = await ask(mode, answer)
+    assert (reply.text, reply.meta["requestId"]) == ("Hi", "req-1")
