@@ -5,7 +5,7 @@
 """How a request reaches a client: past the SDK's types, or through whatever stands in the place of its method."""
 
 import functools
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -80,6 +80,14 @@ def test_a_wrapped_client_is_asked_by_its_method(name: str) -> None:
     setattr(client, name, functools.partial(getattr(client, name)))
     assert request(client, ENDPOINT, ARGUMENTS).model == "m-1"
     assert len(api.requests) == 1
+
+
+def test_a_method_may_be_any_callable() -> None:
+    client = sdk_client(Api())
+    client.post = MethodType(
+        functools.partial(lambda post, _, *args, **kwargs: post(*args, **kwargs), client.post), client
+    )
+    assert request(client, ENDPOINT, ARGUMENTS).model == "m-1"
 
 
 def test_another_method_can_be_named() -> None:

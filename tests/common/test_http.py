@@ -123,7 +123,7 @@ def test_retry_after_can_be_a_date(mode: Mode, caplog: pytest.LogCaptureFixture)
     assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "Wed, 99 Foo 2026 00:00:00 GMT"])
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf", "Wed, 99 Foo 2026 00:00:00 GMT"])
 def test_retry_after_that_says_nothing_is_ignored(value: str) -> None:
     api = Api(httpx2.Response(503, headers={"retry-after": value}), HELLO)
     assert SYNC.complete(chat_generator(api, max_retries=1)).text == "Hello"

@@ -212,6 +212,20 @@ async def test_what_cannot_be_sent_is_told_before_anything_is(
     assert api.requests == []
 
 
+@plain_only
+async def test_a_model_that_is_nearly_known_is_told(mode: Mode) -> None:
+    embedder = document_embedder(Api(plain(failure("Not found", 404), 404)), model="text-embeding-3-smal")
+    with pytest.raises(openai.NotFoundError, match=MODEL):
+        await mode.call(embedder, documents("a"))
+
+
+@plain_only
+async def test_the_timeout_of_init_is_that_of_requests(mode: Mode) -> None:
+    api = Api()
+    await mode.call(document_embedder(api, timeout=7), documents("a"))
+    assert api.requests[0].extensions["timeout"]["read"] == 7
+
+
 @pytest.mark.parametrize("name", ["batch_size", "concurrency_limit"])
 def test_a_number_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"`{name}` must be at least 1, got 0"):

@@ -129,6 +129,13 @@ def test_a_name_that_is_nearly_known_is_told(caplog: pytest.LogCaptureFixture) -
 
 
 @plain_only
+async def test_the_timeout_of_init_is_that_of_requests(mode: Mode) -> None:
+    api = Api()
+    await mode.call(text_embedder(api, timeout=7), TEXT)
+    assert api.requests[0].extensions["timeout"]["read"] == 7
+
+
+@plain_only
 async def test_a_model_that_is_nearly_known_is_told(mode: Mode) -> None:
     answer = plain(failure("Not found", 404), 404)
     with pytest.raises(openai.NotFoundError, match="text-embedding-3-small"):
@@ -182,6 +189,7 @@ async def test_an_empty_text_is_no_request(mode: Mode) -> None:
 async def test_a_reply_without_a_vector_is_an_error(mode: Mode, answer: Any, message: str) -> None:
     with pytest.raises(openai.APIError, match=message) as raised:
         await mode.call(text_embedder(Api(plain(answer, **IDS))), TEXT)
+    assert raised.value.body == answer
     assert "text-embedding-3-small" in str(raised.value)
     assert "inf-1" in str(raised.value)
 

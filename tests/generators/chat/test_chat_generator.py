@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 from haystack import Pipeline, component
 from haystack.components.agents import Agent
@@ -20,9 +21,9 @@ from haystack.utils import Secret
 from haystack_integrations.components.generators import aimlapi
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from haystack_integrations.components.generators.aimlapi.chat._inputs import AnyTools
-from tests.support.api import Api, chat_body, chat_generator
+from tests.support.api import Api, chat_body, chat_generator, plain, responses_generator
 from tests.support.modes import Mode, in_all_modes, plain_only
-from tests.support.replies import HELLO, MODEL, USAGE, completion
+from tests.support.replies import HELLO, MODEL, USAGE, completion, failure
 
 
 def echo(text: str) -> str:
@@ -186,3 +187,11 @@ async def test_a_component_may_be_made_of_this_one(mode: Mode) -> None:
     terse = Terse(words=3, model=MODEL, http_client_kwargs={"transport": api})
     assert [reply.text for reply in (await mode.call(terse, "Hi"))["replies"]] == ["Hello"]
     assert api.bodies == [chat_body(mode, max_tokens=3)]
+
+
+@in_all_modes
+@pytest.mark.parametrize("make", [chat_generator, responses_generator])
+async def test_a_model_that_is_nearly_known_is_told(make: Any, mode: Mode) -> None:
+    api = Api(plain(failure("Not found", 404), 404))
+    with pytest.raises(openai.NotFoundError, match="Did you mean openai/gpt-5-"):
+        await mode.call(make(api, model="openai/gpt-5-mni"), "Hi")

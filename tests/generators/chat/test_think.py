@@ -55,3 +55,11 @@ def test_text_is_passed_on_as_it_comes() -> None:
     ]
     assert splitter.is_over
     assert splitter.finish() == ("", "")
+
+
+@pytest.mark.parametrize("begun", ["<thi", "<think>Hm</thi"])
+def test_what_was_held_back_comes_once(begun: str) -> None:
+    splitter = ThinkSplitter()
+    splitter.feed(begun)
+    assert "".join(splitter.finish()).endswith("<thi" if begun == "<thi" else "</thi")
+    assert splitter.finish() == ("", "")

@@ -79,7 +79,7 @@ class EventDecoder:
 
         :returns: The data of a last event that no blank line followed, or a body that holds no event.
         """
-        rest = b"".join([*self._lines, *self._pieces]).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        rest = b"".join([*self._lines, *self._pieces]).replace(b"\r", b"\n")
         found = [*self._decode(rest.strip().split(b"\n\n")), *self._joiner.finish()]
         return [b"\n\n".join(self._others)] if self._is_empty and self._others else found
 

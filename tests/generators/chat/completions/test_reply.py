@@ -244,3 +244,36 @@ async def test_html(mode: Mode) -> None:
 @pytest.mark.parametrize("content", ["", "data: [DONE]\n\n", ": ping\n\n", 'data: {"choices": []}\n\n'])
 async def test_stream_of_nothing(content: str, mode: Mode) -> None:
     await assert_error(mode, sse(end=content), ["The stream ended without a choice"])
+
+
+@in_all_modes
+async def test_a_content_may_be_one_part(mode: Mode) -> None:
+    said = {"content": {"type": "text", "text": "Hi"}}
+    (reply,), _ = await ask(mode, sse(frame(said, "stop")) if mode.streamed else plain(completion(said)))
+    assert reply.text == "Hi"
+
+
+@in_all_modes
+async def test_the_arguments_of_a_malformed_call_are_in_the_log(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "[7, 8"}}
+    said = {"content": "", "tool_calls": [call]}
+    await ask(mode, sse(frame(said, "tool_calls")) if mode.streamed else plain(completion(said, "tool_calls")))
+    assert "Tool call ID: call_1, Tool name: f, Arguments: [7, 8" in caplog.text
+
+
+@streamed_only
+async def test_a_delta_that_is_no_object_is_kept(mode: Mode) -> None:
+    (reply,), _ = await ask(mode, sse(frame({"content": "Hi"}), frame("odd"), end()))
+    assert (reply.text, reply.meta["message"]) == ("Hi", "odd")
+
+
+@in_all_modes
+async def test_a_reply_may_have_fields_that_errors_have(mode: Mode) -> None:
+    also = {"message": "Fine.", "requestId": "req-1"}
+    answer = (
+        sse({**frame({"content": "Hi"}, "stop"), **also})
+        if mode.streamed
+        else plain({**completion({"content": "Hi"}), **also})
+    )
+    (reply,), _ = await ask(mode, answer)
+    assert (reply.text, reply.meta["requestId"]) == ("Hi", "req-1")

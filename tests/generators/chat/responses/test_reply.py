@@ -274,3 +274,10 @@ async def test_an_error_tells_what_helps(mode: Mode) -> None:
     body = {"message": "No such model.", "path": "/v1/responses", "requestId": "req-1", "statusCode": 404}
     with pytest.raises(openai.NotFoundError, match=r"No such model.*req-1.*Look the model up"):
         await ask_responses(Api(httpx2.Response(404, json=body)), mode)
+
+
+@in_all_modes
+async def test_a_call_without_an_id_gets_one_of_its_response(mode: Mode) -> None:
+    call = {"type": "function_call", "name": "weather", "arguments": "{}"}
+    reply = await ask_responses(Api(response(call, call, id="resp_9")), mode)
+    assert [call.id for call in reply.tool_calls] == ["call-resp_9-0", "call-resp_9-1"]

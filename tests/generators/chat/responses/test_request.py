@@ -385,6 +385,12 @@ async def test_reasoning_goes_back_in_a_tool_loop(mode: Mode) -> None:
     assert sent == [REASONING, second, said, CALL, RESULT]
 
 
+async def test_a_conversation_without_a_user_is_a_tool_loop_as_well() -> None:
+    reply = await ask_responses(Api(response(REASONING, function_call())))
+    result = ChatMessage.from_tool("18 °C", origin=reply.tool_calls[0])
+    assert await sent_for([reply, result]) == [REASONING, CALL, RESULT]
+
+
 @pytest.mark.parametrize(("store", "returned"), [(False, False), (True, True)])
 async def test_reasoning_without_content_goes_back_if_it_was_stored(store: bool, returned: bool) -> None:
     """Without its content, the endpoint can only find it if it was stored."""

@@ -154,7 +154,8 @@ async def test_arguments_are_in_one_chunk_however_they_come(mode: Mode, said: li
     assert [chunk.start for chunk in chunks if chunk.tool_calls] == [True, False][: len(deltas)] + [False] * (
         len(deltas) - 2
     )
-    assert (reply.tool_calls[0].tool_name, reply.tool_calls[0].arguments) == ("weather", {"city": "Paris"})
+    (call,) = reply.tool_calls
+    assert (call.id, call.tool_name, call.arguments) == ("fc_1", "weather", {"city": "Paris"})
 
 
 @streamed_only
