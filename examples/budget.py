@@ -4,6 +4,7 @@
 
 """An agent that makes no further call once its conversation has cost as much as a budget in USD."""
 
+import math
 from typing import Annotated
 
 from haystack.components.agents import Agent
@@ -35,7 +36,9 @@ class Budget:
 
     def run(self, state: State) -> None:
         messages = state.data["messages"]
-        spent = sum(message.meta.get("cost", {}).get("usd_spent", 0) for message in messages)
+        costs = [message.meta["cost"] for message in messages if "cost" in message.meta]
+        # What a call has cost is not always told in USD: then it may be anything.
+        spent = sum(cost.get("usd_spent", math.inf) for cost in costs)
         if spent >= self.usd:
             raise BudgetSpentError(spent, messages)
 

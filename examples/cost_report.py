@@ -25,6 +25,7 @@ from haystack.dataclasses import ChatMessage
 from haystack.tools import tool
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from stand_in import api_base_url
 
@@ -74,11 +75,11 @@ def totals(path: Path) -> Totals:
     for line in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
         meta = line["meta"]
         usage = meta.get("usage") or {}
-        total = added[meta["model"], line["step"]]
+        total = added[str(meta.get("model")), line["step"]]
         total["calls"] += 1
-        total["in"] += usage.get("prompt_tokens", usage.get("input_tokens", 0))
-        total["out"] += usage.get("completion_tokens", usage.get("output_tokens", 0))
-        total["usd"] += meta.get("cost", {}).get("usd_spent", 0)
+        total["in"] += usage.get("prompt_tokens") or usage.get("input_tokens") or 0
+        total["out"] += usage.get("completion_tokens") or usage.get("output_tokens") or 0
+        total["usd"] += (meta.get("cost") or {}).get("usd_spent") or 0
     return dict(sorted(added.items(), key=lambda item: -item[1]["usd"]))
 
 
@@ -89,7 +90,9 @@ def print_table(rows: Totals) -> None:
     for name, footer in sums.items():
         table.add_column(name, f"{footer:.6f}" if name == "usd" else f"{footer}", justify="right")
     for (model, step), total in rows.items():
-        table.add_row(model, step, *(f"{total[name]}" for name in ("calls", "in", "out")), f"{total['usd']:.6f}")
+        table.add_row(
+            escape(model), escape(step), *(f"{total[name]}" for name in ("calls", "in", "out")), f"{total['usd']:.6f}"
+        )
     Console().print(table)
 
 

@@ -57,3 +57,16 @@ async def test_no_call_is_made_once_the_budget_is_spent(
     if stopped:
         assert stopped.spent == pytest.approx(before + FIRST * asked)
         assert len(stopped.messages) == 2 + 2 * asked
+
+
+async def test_a_cost_that_nobody_knows_stops_it(example: dict[str, Any]) -> None:
+    messages = [ChatMessage.from_assistant("Hello", meta={"cost": {"credits_used": 5}}), ChatMessage.from_user("Hi")]
+    with CountingStandIn() as server:
+        agent = Agent(
+            chat_generator=AIMLAPIChatGenerator(api_base_url=server.base_url),
+            hooks={"before_llm": [example["Budget"](100)]},
+        )
+        with pytest.raises(example["BudgetSpentError"]):
+            agent.run(messages)
+        agent.close()
+    assert server.asked.total() == 0
