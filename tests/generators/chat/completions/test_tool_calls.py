@@ -37,6 +37,23 @@ def test_a_call_is_announced_once_with_all_that_came_before_its_name() -> None:
     assert accumulator.items() == [{"id": "a", **SIGNED, "function": {"name": "f", "arguments": '{"x": 1}'}}]
 
 
+def test_arguments_go_the_short_way_once_their_call_was_shown() -> None:
+    accumulator = ToolCallAccumulator()
+    more = [{"index": 0, "function": {"arguments": "1"}}]
+    assert accumulator.add_arguments(more) is None  # of no call
+
+    assert accumulator.add([fragment(0, "a", None, "[")]) == []
+    assert accumulator.add_arguments(more) is None  # of a call without a name
+    assert accumulator.add([fragment(0, None, "f", "")]) != []
+
+    taken = accumulator.add_arguments(more)
+    assert taken is not None
+    assert taken.to_dict() == {"index": 0, "tool_name": None, "arguments": "1", "id": None, "extra": None}
+    for other in ([*more, *more], [{**more[0], "id": "b"}], [{"index": "0", "function": {"arguments": "1"}}], None):
+        assert accumulator.add_arguments(other) is None
+    assert accumulator.items() == [{"id": "a", "function": {"name": "f", "arguments": "[1"}}]
+
+
 def test_what_was_shown_does_not_change_with_what_comes() -> None:
     accumulator = ToolCallAccumulator()
     (delta,) = accumulator.add([fragment(0, "a", "f", "", extra_content={"x": {"y": "1"}})])
