@@ -431,7 +431,7 @@ def fails(
         async with client(make(tls), timeout=timeout) as http:
             with pytest.raises(expected, match=match) as caught:
                 await post(http, url, extensions={"progress": progress})
-            assert type(caught.value) is expected
+            assert type(caught.value) in (expected if isinstance(expected, tuple) else (expected,))
             assert_discreet(caught.value)
 
     run(main())
@@ -532,6 +532,9 @@ def pause() -> None:
     ("answer", "expected", "match", "progress"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS]
 )
 def test_faults(run, answer, expected, match, progress, secure: bool, tls, trusting) -> None:
+    if secure and match == "reset":
+        # Under TLS, what comes first decides: the reset, or the end of what was to be read before it.
+        expected, match = (httpx2.ReadError, httpx2.RemoteProtocolError), None
     with FaultServer(answer, tls=tls if secure else None) as server:
         before = monotonic()
         seen = fails(run, server.url, expected, match, trusting if secure else None)
