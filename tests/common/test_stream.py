@@ -5,6 +5,7 @@
 """How streams are read, closed and drained, and their connections used again, with real sockets."""
 
 import asyncio
+import gzip
 import json
 import socket
 import ssl
@@ -270,6 +271,35 @@ def test_secure_reply_that_is_garbled(mode: Mode, tls: ssl.SSLContext) -> None:
 def test_stream_is_read_as_it_comes(mode: Mode, answer: Answer, http_client_kwargs) -> None:
     with serving(answer, http_client_kwargs=http_client_kwargs) as (_, generator):
         assert mode.complete(generator).text == "Hello"
+
+
+@pytest.mark.usefixtures("traced")
+@streamed_only
+@in_both_clients
+def test_compressed_stream_is_read(mode: Mode, http_client_kwargs) -> None:
+    events = b"".join(f"data: {data}\n\n".encode() for data in (json.dumps(WORD), "[DONE]"))
+    with serving(
+        whole(gzip.compress(events), content_type="text/event-stream", content_encoding="gzip"),
+        http_client_kwargs=http_client_kwargs,
+    ) as (_, generator):
+        assert mode.complete(generator).text == "Hello"
+
+
+@pytest.mark.usefixtures("traced")
+@streamed_only
+def test_stream_that_a_hook_has_read_is_a_reply_all_the_same(mode: Mode) -> None:
+    seen = []
+
+    def hook(response: httpx2.Response) -> None:
+        seen.append(response.read())
+
+    async def hook_async(response: httpx2.Response) -> None:
+        seen.append(await response.aread())
+
+    hooks = {"event_hooks": {"response": [hook_async if mode.asynchronous else hook]}}
+    with serving(STREAMED_HELLO, http_client_kwargs=hooks) as (_, generator):
+        assert mode.complete(generator).text == "Hello"
+    assert [read.count(b"data: ") for read in seen] == [3]
 
 
 @streamed_only

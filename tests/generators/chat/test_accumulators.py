@@ -5,12 +5,12 @@
 """What accumulators make of events that hardly ever come, without the wire."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import openai
 import pytest
-from haystack.dataclasses import ComponentInfo
+from haystack.dataclasses import ComponentInfo, StreamingChunk
 
 from haystack_integrations.components.generators.aimlapi.chat._completions.accumulator import CompletionAccumulator
 from haystack_integrations.components.generators.aimlapi.chat._completions.answer_tool import AnswerAccumulator
@@ -48,15 +48,36 @@ def test_an_empty_field_of_a_thinking_part_takes_nothing_away() -> None:
     assert reply.reasoning.extra == {"thinking": [{"type": "thinking", "thinking": "Hmm.", "closed": "no"}]}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": "Hi"},
+        {"reasoning_content": "Hm"},
+        {"tool_calls": [{"index": 0, "id": "c-1", "function": {"name": "look", "arguments": "{}"}}]},
+        {},
+    ],
+    ids=["text", "reasoning", "tool call", "nothing"],
+)
+def test_a_chunk_is_no_other_than_one_that_haystack_makes(fields: dict[str, Any]) -> None:
+    accumulator = CompletionAccumulator(INFO)
+    for _ in range(2):  # the first of its kind, and one that goes on with it
+        (chunk,) = accumulator.add(delta(**fields))
+        assert chunk == StreamingChunk(**vars(chunk))
+        assert list(vars(chunk)) == list(vars(StreamingChunk("")))
+        with pytest.warns(Warning, match="Mutating attribute 'content'"):
+            chunk.content = "other"
+
+
 def test_a_chunk_tells_when_it_came() -> None:
     """As Haystack's own do; the message tells when the first one did."""
+    before = datetime.now()  # noqa: DTZ005 as chunks have it
     accumulator, stamps = CompletionAccumulator(INFO), []
     for text in "abc":
         (chunk,) = accumulator.add({"choices": [{"index": 0, "delta": {"content": text}}]})
         stamps.append(datetime.fromisoformat(chunk.meta["received_at"]))
         time.sleep(0.002)
     first, second, third = stamps
-    assert first < second < third
+    assert before - timedelta(microseconds=1) <= first < second < third <= datetime.now()  # noqa: DTZ005
     (reply,) = accumulator.finish({}, is_done=True)
     assert reply.meta["completion_start_time"] == first.isoformat()
 

@@ -39,7 +39,13 @@ class EventDecoder:
         :param piece: The piece, cut anywhere.
         :returns: The data of each event that it completes. `is_done` tells whether `[DONE]` came after them.
         """
-        if self._is_whole_event(piece):
+        if (
+            # One event with an object for data, that needs no care: models send most so.
+            piece.startswith(b"data: {")
+            and piece.find(b"\n") == len(piece) - 2
+            and piece.endswith(b"}\n\n")
+            and not (self._pieces or self._lines or self._waiting or b"\\u" in piece or b"\r" in piece)
+        ):
             self._is_empty = False
             return [piece[6:-2]]
         self._pieces.append(piece)
@@ -61,17 +67,6 @@ class EventDecoder:
             rest = rest[end:]
         self._pieces = [rest + half] if rest or half else []
         return self._decode(events)
-
-    def _is_whole_event(self, piece: bytes) -> bool:
-        """
-        Tell whether a piece is one event, with an object for data, that needs no care: as models send most.
-        """
-        return (
-            piece.startswith(b"data: {")
-            and piece.find(b"\n") == len(piece) - 2
-            and piece.endswith(b"}\n\n")
-            and not (self._pieces or self._lines or self._waiting or b"\\u" in piece or b"\r" in piece)
-        )
 
     def finish(self) -> list[bytes]:
         """

@@ -56,23 +56,25 @@ def iter_chunks(
     :returns: The chunks.
     :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
     """
+    events: Any
     data: Any
     try:
         with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
-                for data in _iter_data(stream, stream.iter_bytes(), call):
-                    yield from accumulator.add(checked_event(parse_json(data)))
+                for events in _iter_events(stream, _parts(stream, asynchronous=False), call):
+                    for data in events:
+                        yield from accumulator.add(checked_event(parse_json(data)))
                 return
             if (response := _received(call)) is not None:
                 # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
                 # events that are decoded already; nothing else than this method leads from here to there.
-                events = _iter_typed_data(_iter_data(response, response.iter_bytes(), call))
-                response.iter_bytes = lambda: map(_encode, events)
+                typed = _iter_typed_data(_iter_events(response, _parts(response, asynchronous=False), call))
+                response.iter_bytes = lambda: map(_encode, typed)
             for event in stream:
                 yield from accumulator.add(checked_event(event))
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
-        data = event = None
+        events = data = event = None
         # Not every tool passes it on.
         for opened in (stream, call.response):
             with _closing():
@@ -93,23 +95,25 @@ async def iter_chunks_async(
     :returns: The chunks.
     :raises APIError: If the stream breaks off, an event cannot be read, or an event reports an error.
     """
+    events: Any
     data: Any
     try:
         with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
-                async for data in _iter_data_async(stream, stream.aiter_bytes(), call):
-                    for chunk in accumulator.add(checked_event(parse_json(data))):
-                        yield chunk
+                async for events in _iter_events_async(stream, _parts(stream, asynchronous=True), call):
+                    for data in events:
+                        for chunk in accumulator.add(checked_event(parse_json(data))):
+                            yield chunk
                 return
             if (response := _received(call)) is not None:
-                events = _iter_typed_data_async(_iter_data_async(response, response.aiter_bytes(), call))
-                response.aiter_bytes = lambda: (_encode(data) async for data in events)
+                typed = _iter_typed_data_async(_iter_events_async(response, _parts(response, asynchronous=True), call))
+                response.aiter_bytes = lambda: (_encode(data) async for data in typed)
             async for event in stream:
                 for chunk in accumulator.add(checked_event(event)):
                     yield chunk
     finally:
         # An error may repeat a secret, and the frame is in its traceback.
-        data = event = None
+        events = data = event = None
         for opened in (stream, call.response):
             with _closing():
                 # The SDK's streams have both, and mocks of them are asked which one was called: Haystack calls `close`.
@@ -192,18 +196,20 @@ def _complement(held: dict[str, Any], frame: dict[str, Any]) -> bool:
     )
 
 
-def _iter_typed_data(events: Iterator[bytes]) -> Iterator[bytes]:
+def _iter_typed_data(parts: Iterator[list[bytes]]) -> Iterator[bytes]:
     frames = _TypedFrames()
-    for data in events:
-        yield from frames.feed(data)
+    for events in parts:
+        for data in events:
+            yield from frames.feed(data)
     yield from frames.finish()
 
 
-async def _iter_typed_data_async(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _iter_typed_data_async(parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
     frames = _TypedFrames()
-    async for data in events:
-        for ready in frames.feed(data):
-            yield ready
+    async for events in parts:
+        for data in events:
+            for ready in frames.feed(data):
+                yield ready
     for ready in frames.finish():
         yield ready
 
@@ -212,12 +218,13 @@ def _encode(data: bytes) -> bytes:
     return b"data: %b\n\n" % data.replace(b"\n", b"\ndata: ")
 
 
-def _iter_data(response: httpx2.Response, parts: Iterator[bytes], call: CallContext) -> Iterator[bytes]:
+def _iter_events(response: httpx2.Response, parts: Iterator[bytes], call: CallContext) -> Iterator[list[bytes]]:
+    """Read the data of the events that each part of the body completes."""
     decoder, size = EventDecoder(), 0
     for part in parts:
         size += len(part)
         check_size(size)
-        yield from decoder.feed(part)
+        yield decoder.feed(part)
         if decoder.is_done:
             call.is_done = True
             if response.http_version == _DRAINED:
@@ -227,18 +234,18 @@ def _iter_data(response: httpx2.Response, parts: Iterator[bytes], call: CallCont
             return
     rest = decoder.finish()
     call.is_done = decoder.is_done
-    yield from rest
+    yield rest
 
 
-async def _iter_data_async(
+async def _iter_events_async(
     response: httpx2.Response, parts: AsyncIterator[bytes], call: CallContext
-) -> AsyncGenerator[bytes]:
+) -> AsyncGenerator[list[bytes]]:
+    """Read the data of the events that each part of the body completes."""
     decoder, size = EventDecoder(), 0
     async for part in parts:
         size += len(part)
         check_size(size)
-        for data in decoder.feed(part):
-            yield data
+        yield decoder.feed(part)
         if decoder.is_done:
             call.is_done = True
             if response.http_version == _DRAINED:
@@ -249,8 +256,15 @@ async def _iter_data_async(
             return
     rest = decoder.finish()
     call.is_done = decoder.is_done
-    for data in rest:
-        yield data
+    yield rest
+
+
+def _parts(response: Any, *, asynchronous: bool) -> Any:
+    """Get the parts of the body as they come, decompressed."""
+    if response.is_stream_consumed or "content-encoding" in response.headers:
+        return response.aiter_bytes() if asynchronous else response.iter_bytes()
+    # A body that is as it was sent needs none of what these do for each part of it.
+    return aiter(response.stream) if asynchronous else iter(response.stream)
 
 
 @contextlib.contextmanager

@@ -4,12 +4,11 @@
 
 """The chunks of a streamed chat completion become StreamingChunk objects, and at last ChatMessage objects."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from time import monotonic
+from time import time
 from typing import Any
 
 from haystack.dataclasses import (
@@ -40,10 +39,9 @@ from .reasoning import (
 from .reply import CHOICE_FIELDS, PADDING, decode_choice, read_choice, split_content, transcript, whole_message
 from .tool_calls import ToolCallAccumulator
 
+_DEFAULTS = vars(StreamingChunk(""))
 _PLAIN_CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
 _MOST_FIELDS_OF_A_PIECE = 3
-# Seconds in which chunks share a time stamp: to make one takes as long as to parse a chunk.
-_MOMENT = 0.001
 _SKIPPED_FIELDS = {"role", *PADDING}
 # Strings that streams bring in pieces. Of others, what comes again is the same value once more.
 _WRITTEN_FIELDS = {*FLAT_REASONING_FIELDS, "refusal"}
@@ -61,7 +59,7 @@ class CompletionAccumulator:
         self._body: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceAccumulator] = {}
         self._started: str | None = None
-        self._stamped_at, self._stamp = -math.inf, ""
+        self._second, self._second_text = -1, ""
 
     def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
         """
@@ -72,11 +70,8 @@ class CompletionAccumulator:
         :raises APIError: If it cannot be read.
         """
         try:
-            now = monotonic()
-            if now - self._stamped_at > _MOMENT:
-                self._stamped_at = now
-                self._stamp = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
-            self._started = self._started or self._stamp
+            now = self._now()
+            self._started = self._started or now
             body = self._body
             for name, value in event.items():
                 # What `has_value` tells, without a call for each field of each chunk.
@@ -86,24 +81,36 @@ class CompletionAccumulator:
                     add_field(body, name, value)
                 else:
                     body[name] = value
-            meta = {"model": body.get("model"), "received_at": self._stamp, "usage": event.get("usage")}
+            meta = {"model": body.get("model"), "received_at": now, "usage": event.get("usage")}
             choices = [choice for choice in ensure_list(event.get("choices")) if isinstance(choice, dict)]
             if not choices:
                 return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
+            if len(choices) == 1:
+                return self._accumulator(choices[0], 0).add(choices[0], meta)
             return [
-                chunk for position, choice in enumerate(choices) for chunk in self._add_choice(choice, position, meta)
+                chunk
+                for position, choice in enumerate(choices)
+                for chunk in self._accumulator(choice, position).add(choice, meta)
             ]
         except Exception as error:
             raise unreadable(error) from error
 
-    def _add_choice(self, choice: dict[str, Any], position: int, meta: dict[str, Any]) -> list[StreamingChunk]:
+    def _now(self) -> str:
+        # To write out a date takes as long as to parse a chunk.
+        now = time()
+        second = int(now)
+        if second != self._second:
+            self._second, self._second_text = second, datetime.fromtimestamp(second).isoformat()  # noqa: DTZ006
+        return f"{self._second_text}.{int((now - second) * 1e6):06d}"
+
+    def _accumulator(self, choice: dict[str, Any], position: int) -> "_ChoiceAccumulator":
         index = choice.get("index")
         if not isinstance(index, int):
             index = position
         accumulator = self._choices.get(index)
         if accumulator is None:
             accumulator = self._choices[index] = _ChoiceAccumulator(index, self._component_info)
-        return accumulator.add(choice, meta)
+        return accumulator
 
     def finish(self, headers: Mapping[str, str], *, is_done: bool | None) -> list[ChatMessage]:
         """
@@ -181,14 +188,7 @@ class _ChoiceAccumulator:
         self._blocks: dict[Any, int] = {}
 
     def add(self, choice: dict[str, Any], chunk_meta: dict[str, Any]) -> list[StreamingChunk]:
-        meta = {
-            "model": chunk_meta["model"],
-            "index": self._index,
-            "tool_calls": None,
-            "finish_reason": None,
-            "received_at": chunk_meta["received_at"],
-            "usage": chunk_meta["usage"],
-        }
+        meta = {**chunk_meta, "index": self._index, "tool_calls": None, "finish_reason": None}
         is_plain = (
             choice.keys() <= _PLAIN_CHOICE_FIELDS and not choice.get("finish_reason") and not choice.get("logprobs")
         )
@@ -215,10 +215,12 @@ class _ChoiceAccumulator:
         """
         if type(delta) is not dict or len(delta) > _MOST_FIELDS_OF_A_PIECE:
             return None
-        pieces = [(name, value) for name, value in delta.items() if value or value == 0]
-        if len(pieces) != 1:
-            return None
-        ((name, piece),) = pieces
+        name = piece = None
+        for field, value in delta.items():
+            if value or value == 0:
+                if name is not None:
+                    return None
+                name, piece = field, value
         if name == "tool_calls" and (part := self._tool_calls.add_arguments(piece)):
             meta[name] = piece
             return self._chunk(part.index, meta, tool_calls=[part])
@@ -336,7 +338,10 @@ class _ChoiceAccumulator:
         start = number is None
         if number is None:
             number = self._blocks[block] = len(self._blocks)
-        return StreamingChunk(
+        # Its guard against changes and its checks, which hold here, would take as long as all else that is done here.
+        chunk = StreamingChunk.__new__(StreamingChunk)
+        chunk.__dict__.update(
+            _DEFAULTS,
             content=content,
             meta=meta,
             component_info=self._component_info,
@@ -345,6 +350,7 @@ class _ChoiceAccumulator:
             start=start,
             reasoning=reasoning,
         )
+        return chunk
 
     def _reasoning(self, thoughts: dict[str, str]) -> str:
         if self._shown_reasoning is None:
