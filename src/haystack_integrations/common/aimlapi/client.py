@@ -12,10 +12,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import httpx2
+from haystack import default_from_dict
 from haystack.utils import Secret
 from haystack.utils.auth import SecretType
 from openai import DEFAULT_TIMEOUT, AsyncOpenAI, OpenAI
@@ -26,6 +27,7 @@ from .endpoint import Endpoint
 from .http_settings import make_async_http_client, make_http_client
 from .parameters import header_value
 from .process import PerProcess
+from .serialization import deserialize_component_data
 
 BASE_URL = "https://api.aimlapi.com/v1"
 MAX_RETRIES = 5
@@ -122,6 +124,18 @@ class ClientOwner:
         self._clients = PerProcess(_Clients)
         # All that were made, by any process: whatever else is in `client` or `async_client` was put there.
         self._made: WeakValueDictionary[int, OpenAI | AsyncOpenAI] = WeakValueDictionary()
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """
+        Deserialize this component from a dictionary.
+
+        :param data:
+            The dictionary representation of this component. It is left as it is.
+        :returns:
+            The deserialized component instance.
+        """
+        return default_from_dict(cls, deserialize_component_data(data))
 
     def _is_injected(self, client: Any) -> bool:
         return client is not None and self._made.get(id(client)) is not client

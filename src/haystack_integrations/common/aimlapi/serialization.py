@@ -46,7 +46,7 @@ def _serialize_headers(headers: Mapping[str, Any] | None) -> dict[str, Any] | No
 
 def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
     """
-    Copy the dictionary of a component, with its callback and the secrets among its headers as what they are.
+    Copy the dictionary of a component, with its callback, its tools and the secrets among its headers as what they are.
 
     :param data: The dictionary. It is left as it is.
     :returns: The copy.
@@ -55,6 +55,8 @@ def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
     init_parameters = data.get("init_parameters", {})
     if callback := init_parameters.get("streaming_callback"):
         init_parameters["streaming_callback"] = deserialize_callable(callback)
+    if "tools" in init_parameters:
+        init_parameters["tools"] = _deserialize_tools(init_parameters["tools"])
     for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
         if headers := parameters.get("extra_headers"):
             parameters["extra_headers"] = {
@@ -75,20 +77,14 @@ def serialize_tools(tools: Any) -> Any:
     return [tool if isinstance(tool, dict) else tool.to_dict() for tool in tools]
 
 
-def deserialize_tools(tools: Any) -> Any:
-    """
-    Deserialize the tools of a chat component.
-
-    :param tools: What `serialize_tools` returned.
-    :returns: The tools.
-    """
+def _deserialize_tools(tools: Any) -> Any:
     if isinstance(tools, list):
         # A definition has a type as well, but no data.
-        return [_deserialize_tools([tool])[0] if "data" in tool else tool for tool in tools]
-    return _deserialize_tools(tools)
+        return [_deserialize_by_type([tool])[0] if "data" in tool else tool for tool in tools]
+    return _deserialize_by_type(tools)
 
 
-def _deserialize_tools(tools: Any) -> Any:
+def _deserialize_by_type(tools: Any) -> Any:
     data = {"tools": tools}
     deserialize_tools_or_toolset_inplace(data)
     return data["tools"]

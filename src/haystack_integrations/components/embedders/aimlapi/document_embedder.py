@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from haystack import Document, component, default_from_dict, logging
+from haystack import Document, component, logging
 from haystack.components.embedders import OpenAIDocumentEmbedder
 from haystack.utils import Secret
 from openai import APIError
@@ -22,7 +22,7 @@ from haystack_integrations.common.aimlapi.errors import map_api_errors
 from haystack_integrations.common.aimlapi.models import DEFAULT_EMBEDDING_MODEL, EMBEDDING_MODELS, profile
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+from haystack_integrations.common.aimlapi.serialization import component_to_dict
 
 from ._embed import ENDPOINT, Batches, build_arguments, is_too_large
 
@@ -172,18 +172,6 @@ class AIMLAPIDocumentEmbedder(ClientOwner, OpenAIDocumentEmbedder):
             raise_on_failure=self.raise_on_failure,
             concurrency_limit=self.concurrency_limit,
         )
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "AIMLAPIDocumentEmbedder":
-        """
-        Deserialize this component from a dictionary.
-
-        :param data:
-            The dictionary representation of this component. It is left as it is.
-        :returns:
-            The deserialized component instance.
-        """
-        return default_from_dict(cls, deserialize_component_data(data))
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     def run(self, documents: list[Document]) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from haystack import component, default_from_dict
+from haystack import component
 from haystack.components.embedders import OpenAITextEmbedder
 from haystack.utils import Secret
 
@@ -18,7 +18,7 @@ from haystack_integrations.common.aimlapi.errors import map_api_errors
 from haystack_integrations.common.aimlapi.models import DEFAULT_EMBEDDING_MODEL, EMBEDDING_MODELS
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+from haystack_integrations.common.aimlapi.serialization import component_to_dict
 
 from ._embed import ANSWER, ENDPOINT, build_arguments, decode_vectors, embedding_meta, typed_reply
 
@@ -122,18 +122,6 @@ class AIMLAPITextEmbedder(ClientOwner, OpenAITextEmbedder):
             The serialized component as a dictionary.
         """
         return component_to_dict(self, dimensions=self.dimensions, prefix=self.prefix, suffix=self.suffix)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "AIMLAPITextEmbedder":
-        """
-        Deserialize this component from a dictionary.
-
-        :param data:
-            The dictionary representation of this component. It is left as it is.
-        :returns:
-            The deserialized component instance.
-        """
-        return default_from_dict(cls, deserialize_component_data(data))
 
     @component.output_types(embedding=list[float], meta=dict[str, Any])
     def run(self, text: str) -> dict[str, Any]:

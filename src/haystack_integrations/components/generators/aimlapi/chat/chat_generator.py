@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from haystack import component, default_from_dict
+from haystack import component
 from haystack.components.generators.chat import OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
 from haystack.utils import Secret, serialize_callable
@@ -16,12 +16,7 @@ from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.models import CHAT_MODELS, DEFAULT_CHAT_MODEL
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import (
-    component_to_dict,
-    deserialize_component_data,
-    deserialize_tools,
-    serialize_tools,
-)
+from haystack_integrations.common.aimlapi.serialization import component_to_dict, serialize_tools
 
 from ._completions.answer_tool import accumulate_answer, decode_answer
 from ._completions.hosted_tools import HostedToolRounds
@@ -173,22 +168,6 @@ class AIMLAPIChatGenerator(ChatComponent, OpenAIChatGenerator):
             tools=serialize_tools(self.tools),
             **tools_strict,
         )
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "AIMLAPIChatGenerator":
-        """
-        Deserialize this component from a dictionary.
-
-        :param data:
-            The dictionary representation of this component. It is left as it is.
-        :returns:
-            The deserialized component instance.
-        """
-        data = deserialize_component_data(data)
-        init_parameters = data.get("init_parameters", {})
-        if "tools" in init_parameters:
-            init_parameters["tools"] = deserialize_tools(init_parameters["tools"])
-        return default_from_dict(cls, data)
 
     @component.output_types(replies=list[ChatMessage])
     def run(

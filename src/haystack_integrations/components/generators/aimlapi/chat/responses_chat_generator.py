@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from haystack import component, default_from_dict
+from haystack import component
 from haystack.components.generators.chat import OpenAIResponsesChatGenerator
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
 from haystack.utils import Secret, serialize_callable
@@ -15,12 +15,7 @@ from haystack_integrations.common.aimlapi.client import BASE_URL
 from haystack_integrations.common.aimlapi.models import DEFAULT_RESPONSES_MODEL, RESPONSES_MODELS
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import (
-    component_to_dict,
-    deserialize_component_data,
-    deserialize_tools,
-    serialize_tools,
-)
+from haystack_integrations.common.aimlapi.serialization import component_to_dict, serialize_tools
 
 from ._inputs import AnyTools, choose_tools, convert_tools, haystack_tools
 from ._responses.accumulator import ResponseAccumulator
@@ -170,22 +165,6 @@ class AIMLAPIResponsesChatGenerator(ChatComponent, OpenAIResponsesChatGenerator)
             tools=serialize_tools(self.tools),
             tools_strict=self.tools_strict,
         )
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "AIMLAPIResponsesChatGenerator":
-        """
-        Deserialize this component from a dictionary.
-
-        :param data:
-            The dictionary representation of this component. It is left as it is.
-        :returns:
-            The deserialized component instance.
-        """
-        data = deserialize_component_data(data)
-        init_parameters = data.get("init_parameters", {})
-        if "tools" in init_parameters:
-            init_parameters["tools"] = deserialize_tools(init_parameters["tools"])
-        return default_from_dict(cls, data)
 
     @component.output_types(replies=list[ChatMessage])
     def run(
