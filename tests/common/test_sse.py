@@ -148,6 +148,13 @@ def test_halves_of_a_character_are_joined(escape: tuple[bytes, bytes], end: byte
     assert [*map(json.loads, [*decoder.feed(end), *decoder.finish()])] == [{"a": "\ufffd"}]
 
 
+def test_what_comes_after_half_a_character_stays_after_it() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b'data: {"a": "\\ud83d"}\n\n') == []
+    events = decoder.feed(b'data: {"a": "b"}\n\n') + decoder.feed(b'data: {"a": "c"}\n\n')
+    assert [*map(json.loads, events)] == [{"a": "\ufffd"}, {"a": "b"}, {"a": "c"}]
+
+
 def test_characters_that_are_whole_pass_as_they_are() -> None:
     decoder = EventDecoder()
     assert decoder.feed(b'data: {"a":"\\u00e9"}\n\n') == [b'{"a":"\\u00e9"}']

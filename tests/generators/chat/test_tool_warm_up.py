@@ -165,6 +165,23 @@ async def test_first_calls_of_many_tasks_warm_up_once(make: Any, mode: Mode, kin
 
 
 @in_both
+def test_first_calls_of_two_event_loops(make: Any) -> None:
+    """Neither waits for a lock of the other's, which fails."""
+    both_are_at_it = threading.Barrier(2)
+
+    class MeetingToolset(LazyToolset):
+        async def warm_up_async(self) -> None:
+            await asyncio.to_thread(both_are_at_it.wait, PATIENCE)
+            LazyToolset.warm_up(self)
+
+    component = make(Api(), tools=MeetingToolset())
+    with ThreadPoolExecutor(2) as pool:
+        for call in [pool.submit(asyncio.run, component.warm_up_async()) for _ in range(2)]:
+            call.result()
+    assert [tool.name for tool in component.tools] == ["weather"]
+
+
+@in_both
 async def test_tool_that_is_asynchronous_only(make: Any) -> None:
     class AsyncOnly(Toolset):
         async def warm_up_async(self) -> None:

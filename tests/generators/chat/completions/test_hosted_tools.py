@@ -145,12 +145,15 @@ async def test_an_agent_that_has_no_such_tool_does_not_fail(mode: Mode) -> None:
 
 
 async def test_a_conversation_goes_on_from_messages() -> None:
-    api = Api(calling(SEARCH_CALL), DONE, DONE)
+    api = Api(calling(SEARCH_CALL), DONE)
     generator = chat_generator(api, tools=[SEARCH])
     messages = [ChatMessage.from_user("Hi")]
     (reply,) = generator.run(messages)["replies"]
     generator.run([*messages, reply, *messages])
-    assert api.bodies[2]["messages"] == [HI, {"role": "assistant", "content": "It rains."}, HI]
+    turns = [HI, {"role": "assistant", "content": "It rains."}, HI]
+    assert api.bodies[2]["messages"] == turns
+    generator.run([*messages, reply, *messages, ChatMessage.from_assistant("It")])
+    assert api.bodies[3]["messages"] == [*turns, {"role": "assistant", "content": "It"}]
     assert messages == [ChatMessage.from_user("Hi")]
 
 

@@ -289,7 +289,8 @@ async def test_inputs_are_sent_in_the_form_of_the_endpoint(mode: Mode) -> None:
     parts = [
         "Look:",
         CHART,
-        ImageContent("iVBO", None, validation=False),
+        # Where it came from does not count, if the data is there.
+        ImageContent("iVBO", None, meta={"url": "https://example.com/1.jpg"}, validation=False),
         FileContent(pdf, "text/x", "a.txt"),
         nameless,
     ]
