@@ -301,19 +301,22 @@ def test_a_proxy_is_used(mode: Mode) -> None:
 
 
 @in_all_modes
-def test_a_proxy_of_the_environment_is_used(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_used(mode: Mode, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     with FaultServer(hello(mode)) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv(variable, proxy.url)
         with closing(AIMLAPIChatGenerator(api_base_url="http://api.invalid/v1")) as generator:
             assert mode.complete(generator).text == "Hello"
 
 
-@pytest.mark.parametrize("http_client_kwargs", [None, {"proxy": None, "http2": False}])
+@pytest.mark.parametrize("http_client_kwargs", [None, {"proxy": None, "http2": False}, {"trust_env": False}])
 async def test_what_asks_for_no_proxy_leaves_calls_to_aiohttp(
     http_client_kwargs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if http_client_kwargs == {"trust_env": False}:
+        monkeypatch.setenv("HTTP_PROXY", "http://localhost:9")
     monkeypatch.setenv("NO_PROXY", "localhost")
     monkeypatch.setenv("FTP_PROXY", "http://localhost:9")
     asked = []

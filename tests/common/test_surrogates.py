@@ -38,10 +38,13 @@ def test_a_character_may_follow_the_other() -> None:
 
 
 def test_all_texts_of_an_event_are_joined() -> None:
-    first = {"reasoning": "\ud83d", "details": [{"index": 3, "text": "\ud83d"}], "list": ["\ud83d"]}
-    second = {"reasoning": "\ude00", "details": [{"index": 3, "text": "\ude01"}], "list": ["\ude02"]}
-    whole = {"reasoning": "😀", "details": [{"index": 3, "text": "😁"}], "list": ["😂"]}
-    empty = {"reasoning": "", "details": [{"index": 3, "text": ""}], "list": [""]}
+    def event(*texts: str) -> dict[str, Any]:
+        first, second, third, *others = texts
+        named = {name: {"text": text} for name, text in zip("ab", others, strict=True)}
+        return {"reasoning": first, "details": [{"index": 3, "text": second}], "list": [third], **named}
+
+    first, second = event(*["\ud83d"] * 5), event("\ude00", "\ude01", "\ude02", "\ude03", "\ude04")
+    whole, empty = event("😀", "😁", "😂", "😃", "😄"), event(*[""] * 5)
     assert fed(first, second) == [[], [whole, empty], []]
 
 

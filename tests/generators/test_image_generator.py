@@ -631,7 +631,7 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
 
 
 @plain_only
-@pytest.mark.parametrize("where", ["setting", "httpx", "environment"])
+@pytest.mark.parametrize("where", ["setting", "httpx", "HTTP_PROXY", "ALL_PROXY"])
 async def test_a_proxy_serves_downloads_and_gets_names(
     mode: Mode, where: str, proxy: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -639,12 +639,11 @@ async def test_a_proxy_serves_downloads_and_gets_names(
     settings: dict[str, dict[str, Any]] = {
         "setting": {"proxy": url},
         "httpx": {"proxy": httpx.Proxy(url)},
-        "environment": {},
     }
-    if where == "environment":
-        monkeypatch.setenv("HTTP_PROXY", url)
+    if where not in settings:
+        monkeypatch.setenv(where, url)
     component = AIMLAPIImageGenerator(
-        api_base_url="http://api.aimlapi.com/v1", http_client_kwargs=settings[where], max_retries=0
+        api_base_url="http://api.aimlapi.com/v1", http_client_kwargs=settings.get(where), max_retries=0
     )
     assert (await mode.call(component, PROMPT))["images"] == [BASE64]
     if mode.asynchronous:

@@ -87,7 +87,7 @@ def test_the_last_timings_are_kept_as_they_are() -> None:
 def test_log_probabilities_grow_even_if_tokens_repeat() -> None:
     fields: dict[str, Any] = {"logprobs": "none"}
     first = {"content": [{"token": "a"}], "refusal": None}
-    for value in (first, first, {"content": None, "refusal": [1]}, {"content": [2], "x": 0}):
+    for value in (first, first, {"content": None, "refusal": [1], "x": 1}, {"content": [2], "x": 0, "y": None}):
         add_logprobs(fields, value)
-    assert fields["logprobs"] == {"content": [{"token": "a"}, {"token": "a"}, 2], "refusal": [1], "x": 0}
+    assert fields["logprobs"] == {"content": [{"token": "a"}, {"token": "a"}, 2], "refusal": [1], "x": 0, "y": None}
     assert first == {"content": [{"token": "a"}], "refusal": None}
