@@ -102,6 +102,8 @@ def test_a_retired_id_has_a_successor(model, endpoint, expected):
     ("model", "endpoint", "expected"),
     [
         ("openai/gpt-5.6-tera", "chat", "openai/gpt-5.6-terra"),
+        # The shortest of those that begin so.
+        ("openai/gpt-5.6", "chat", "openai/gpt-5.6-sol"),
         ("gpt-5.6-terra", "chat", "openai/gpt-5.6-terra"),
         ("OPENAI/GPT-5.6-TERRA", "chat", "openai/gpt-5.6-terra"),
         ("anthropic/claude-opus-4.8", "chat", "anthropic/claude-opus-4-8"),
