@@ -645,7 +645,13 @@ async def test_a_proxy_serves_downloads_and_gets_names(
     component = AIMLAPIImageGenerator(
         api_base_url="http://api.aimlapi.com/v1", http_client_kwargs=settings.get(where), max_retries=0
     )
+    closed: list[Any] = []
+    library = httpx if where == "httpx" else httpx2
+    kind, name = (library.AsyncClient, "aclose") if mode.asynchronous else (library.Client, "close")
+    close = getattr(kind, name)
+    monkeypatch.setattr(kind, name, lambda client: closed.append(type(client)) or close(client))
     assert (await mode.call(component, PROMPT))["images"] == [BASE64]
+    assert closed.count(kind) == 1, "what downloads is of one call"
     if mode.asynchronous:
         await component.close_async()
     component.close()
