@@ -62,6 +62,8 @@ def calling(*calls: Any, content: str | None = None) -> dict[str, Any]:
         # An Agent passes objects only.
         ([SEARCH, CACHED], [WEATHER], [SEARCH, SPEC]),
         ([SEARCH], Toolset([WEATHER]), [SEARCH, SPEC]),
+        # A definition without a type is of a function.
+        ([{"function": {"name": "cached"}}, SEARCH], [WEATHER], [SEARCH, SPEC]),
         (Toolset([WEATHER]), [WEATHER], [SPEC]),
         ([SEARCH], [CACHED, WEATHER], [CACHED, SPEC]),
         ([SEARCH], [], None),
