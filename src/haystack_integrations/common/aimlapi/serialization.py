@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 from haystack import default_to_dict
+from haystack.dataclasses import ImageContent
 from haystack.tools import deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
 from haystack.utils import Secret, deserialize_callable
 
@@ -46,7 +47,7 @@ def _serialize_headers(headers: Mapping[str, Any] | None) -> dict[str, Any] | No
 
 def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
     """
-    Copy the dictionary of a component, with its callback, its tools and the secrets among its headers as what they are.
+    Copy the dictionary of a component, with its callback, tools, images and secret headers as what they are.
 
     :param data: The dictionary. It is left as it is.
     :returns: The copy.
@@ -57,6 +58,8 @@ def deserialize_component_data(data: dict[str, Any]) -> dict[str, Any]:
         init_parameters["streaming_callback"] = deserialize_callable(callback)
     if "tools" in init_parameters:
         init_parameters["tools"] = _deserialize_tools(init_parameters["tools"])
+    if images := init_parameters.get("images"):
+        init_parameters["images"] = [ImageContent.from_dict(image) for image in images]
     for parameters in (init_parameters, init_parameters.get("generation_kwargs") or {}):
         if headers := parameters.get("extra_headers"):
             parameters["extra_headers"] = {

@@ -5,7 +5,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from haystack import component, default_from_dict
+from haystack import component
 from haystack.components.generators import OpenAIImageGenerator
 from haystack.dataclasses import ImageContent
 from haystack.utils import Secret
@@ -18,7 +18,7 @@ from haystack_integrations.common.aimlapi.errors import map_api_errors
 from haystack_integrations.common.aimlapi.models import DEFAULT_IMAGE_MODEL, IMAGE_MODELS
 from haystack_integrations.common.aimlapi.parameters import merge_parameters
 from haystack_integrations.common.aimlapi.representation import with_description
-from haystack_integrations.common.aimlapi.serialization import component_to_dict, deserialize_component_data
+from haystack_integrations.common.aimlapi.serialization import component_to_dict
 
 from ._images.downloads import Downloads
 from ._images.reply import ImageFormat, build_result, convert_image, find_images
@@ -153,22 +153,6 @@ class AIMLAPIImageGenerator(ClientOwner, OpenAIImageGenerator):
             response_format=self.response_format,
             images=None if self.images is None else [image.to_dict() for image in self.images],
         )
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "AIMLAPIImageGenerator":
-        """
-        Deserialize this component from a dictionary.
-
-        :param data:
-            The dictionary representation of this component. It is left as it is.
-        :returns:
-            The deserialized component instance.
-        """
-        data = deserialize_component_data(data)
-        init_parameters = data.get("init_parameters", {})
-        if images := init_parameters.get("images"):
-            init_parameters["images"] = [ImageContent.from_dict(image) for image in images]
-        return default_from_dict(cls, data)
 
     @component.output_types(images=list[str], revised_prompt=str, meta=dict[str, Any])
     def run(  # noqa: PLR0913 as Haystack's parent class has them, and `images`
