@@ -14,6 +14,7 @@ import pytest
 from haystack import Pipeline, component
 from haystack.utils import Secret
 
+from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder, AIMLAPITextEmbedder
 from haystack_integrations.components.generators.aimlapi import (
     AIMLAPIChatGenerator,
     AIMLAPIImageGenerator,
@@ -22,8 +23,8 @@ from haystack_integrations.components.generators.aimlapi import (
 from tests.support.api import Api, chat_generator, image_generator, responses_generator
 from tests.support.modes import MODES, PLAIN, Mode, in_all_modes
 
-KINDS = [AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator, AIMLAPIImageGenerator]
-CHAT_KINDS = KINDS[:2]
+CHAT_KINDS = [AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator]
+KINDS = [*CHAT_KINDS, AIMLAPIImageGenerator, AIMLAPIDocumentEmbedder, AIMLAPITextEmbedder]
 of_all_kinds = pytest.mark.parametrize("kind", KINDS)
 in_all_calls = pytest.mark.parametrize(
     ("make", "mode"),

@@ -18,7 +18,7 @@ from haystack import Document, component
 from openai.resources.embeddings import AsyncEmbeddings, Embeddings
 from openai.types import CreateEmbeddingResponse
 
-from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder, AIMLAPITextEmbedder
+from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
 from tests.support.api import IDS, Api, document_embedder, embedded, plain
 from tests.support.crowd import CrowdServer, until
 from tests.support.modes import Mode, plain_only
@@ -27,15 +27,6 @@ from tests.support.server import whole
 
 MODEL = "text-embedding-3-small"
 TOO_LARGE = "Requested 309209 tokens, max 300000 tokens per request"
-
-
-@pytest.mark.parametrize("make", [AIMLAPIDocumentEmbedder, AIMLAPITextEmbedder])
-def test_parameters_of_a_wrong_type_are_told_at_init(make: Any) -> None:
-    for name in ("generation_kwargs", "http_client_kwargs"):
-        with pytest.raises(TypeError, match=f"^`{name}` must be a dictionary or None, got str"):
-            make(**{name: "dimensions=3"})
-    with pytest.raises(TypeError, match=r"^`extra_headers` must be a mapping of names .*, got list"):
-        make(extra_headers=[("X-Title", "Mine")])
 
 
 def documents(*texts: str | None) -> list[Document]:
