@@ -46,6 +46,21 @@ def is_response(answer: Any) -> bool:
     return isinstance(answer, (httpx2.Response, httpx.Response))
 
 
+def body_parts(response: Any, *, asynchronous: bool) -> Any:
+    """
+    Get the parts of a body as they come, decompressed.
+
+    :param response: The response.
+    :param asynchronous: Whether an asynchronous client received it.
+    :returns: An iterator, or an asynchronous one.
+    """
+    if response.is_stream_consumed or "content-encoding" in response.headers:
+        return response.aiter_bytes() if asynchronous else response.iter_bytes()
+    # A body that is as it was sent needs none of what these do for each part of it, but whoever looks must be told.
+    response.is_stream_consumed = True
+    return aiter(response.stream) if asynchronous else iter(response.stream)
+
+
 def to_plain(answer: Any) -> Any:
     """
     Get an answer as plain data.

@@ -14,6 +14,7 @@ import httpx
 import httpx2
 from openai import APIConnectionError, DefaultAsyncHttpxClient, DefaultHttpxClient
 
+from .body import body_parts
 from .call import CallContext, current_call
 from .errors import (
     PATIENCE,
@@ -111,11 +112,11 @@ def _redirected(response: httpx2.Response, call: CallContext, *, limit: int, coo
 
 def _read(response: Any) -> None:
     # What reads a body calls this method; nothing else knows how long one is that is decompressed.
-    iter_bytes = response.iter_bytes
+    parts = body_parts(response, asynchronous=False)
 
     def limited() -> Iterator[bytes]:
         size = 0
-        for part in iter_bytes():
+        for part in parts:
             size += len(part)
             check_size(size)
             yield part
@@ -128,11 +129,11 @@ def _read(response: Any) -> None:
 
 
 async def _read_async(response: Any) -> None:
-    aiter_bytes = response.aiter_bytes
+    parts = body_parts(response, asynchronous=True)
 
     async def limited() -> AsyncIterator[bytes]:
         size = 0
-        async for part in aiter_bytes():
+        async for part in parts:
             size += len(part)
             check_size(size)
             yield part

@@ -16,7 +16,7 @@ import httpx2
 from haystack import logging
 from openai import APIConnectionError
 
-from .body import checked_event, ensure_list, has_value, is_response, parse_json
+from .body import body_parts, checked_event, ensure_list, has_value, is_response, parse_json
 from .call import CallContext
 from .errors import TRANSPORT_ERRORS, check_size, map_api_errors
 from .sse import EventDecoder
@@ -61,14 +61,15 @@ def iter_chunks(
     try:
         with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
-                for events in _iter_events(stream, _parts(stream, asynchronous=False), call):
+                for events in _iter_events(stream, body_parts(stream, asynchronous=False), call):
                     for data in events:
                         yield from accumulator.add(checked_event(parse_json(data)))
                 return
             if (response := _received(call)) is not None:
                 # The decoder of the SDK stumbles over some events, and its stream drops the connection. So it gets
                 # events that are decoded already; nothing else than this method leads from here to there.
-                typed = _iter_typed_data(_iter_events(response, _parts(response, asynchronous=False), call))
+                parts = body_parts(response, asynchronous=False)
+                typed = _iter_typed_data(_iter_events(response, parts, call))
                 response.iter_bytes = lambda: map(_encode, typed)
             for event in stream:
                 yield from accumulator.add(checked_event(event))
@@ -100,13 +101,14 @@ async def iter_chunks_async(
     try:
         with _keeping(accumulator), map_api_errors(call, model=model):
             if is_response(stream):
-                async for events in _iter_events_async(stream, _parts(stream, asynchronous=True), call):
+                async for events in _iter_events_async(stream, body_parts(stream, asynchronous=True), call):
                     for data in events:
                         for chunk in accumulator.add(checked_event(parse_json(data))):
                             yield chunk
                 return
             if (response := _received(call)) is not None:
-                typed = _iter_typed_data_async(_iter_events_async(response, _parts(response, asynchronous=True), call))
+                parts = body_parts(response, asynchronous=True)
+                typed = _iter_typed_data_async(_iter_events_async(response, parts, call))
                 response.aiter_bytes = lambda: (_encode(data) async for data in typed)
             async for event in stream:
                 for chunk in accumulator.add(checked_event(event)):
@@ -257,14 +259,6 @@ async def _iter_events_async(
     rest = decoder.finish()
     call.is_done = decoder.is_done
     yield rest
-
-
-def _parts(response: Any, *, asynchronous: bool) -> Any:
-    """Get the parts of the body as they come, decompressed."""
-    if response.is_stream_consumed or "content-encoding" in response.headers:
-        return response.aiter_bytes() if asynchronous else response.iter_bytes()
-    # A body that is as it was sent needs none of what these do for each part of it.
-    return aiter(response.stream) if asynchronous else iter(response.stream)
 
 
 @contextlib.contextmanager
