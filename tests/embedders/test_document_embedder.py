@@ -234,7 +234,9 @@ def test_a_number_below_one_is_refused(name: str) -> None:
 
 @plain_only
 async def test_progress_is_shown(mode: Mode, capsys: pytest.CaptureFixture[str]) -> None:
-    embedder = document_embedder(Api(refusing(more_than=1)), batch_size=2, progress_bar=True)
+    embedder = document_embedder(
+        Api(refusing("b", more_than=1)), batch_size=2, progress_bar=True, raise_on_failure=False, concurrency_limit=1
+    )
     await mode.call(embedder, documents("a", "b", "c"))
     shown = capsys.readouterr().err
     assert "Calculating embeddings" in shown
@@ -313,13 +315,14 @@ async def test_a_broken_reply_is_a_failure_of_its_batch(mode: Mode) -> None:
 
 
 @plain_only
-async def test_an_exception_that_is_not_the_apis_is_raised_as_it_is(mode: Mode) -> None:
+@pytest.mark.parametrize("texts", ["a", "ab"])
+async def test_an_exception_that_is_not_the_apis_is_raised_as_it_is(mode: Mode, texts: str) -> None:
     resource = AsyncEmbeddings if mode.asynchronous else Embeddings
     cause = KeyError("why")
     broken = RuntimeError("a tracer's own")
     broken.__cause__ = cause
     with patch.object(resource, "create", side_effect=broken), pytest.raises(RuntimeError) as raised:
-        await mode.call(document_embedder(Api(), batch_size=1), documents("a", "b"))
+        await mode.call(document_embedder(Api(), batch_size=1), documents(*texts))
     assert raised.value is broken
     assert broken.__cause__ is cause
 

@@ -146,16 +146,19 @@ async def test_a_model_that_is_nearly_known_is_told(mode: Mode) -> None:
 @pytest.mark.parametrize("wrong", [None, 1, [TEXT], b"bytes"])
 async def test_what_is_no_text_is_a_type_error(mode: Mode, wrong: Any) -> None:
     api = Api()
-    got = rf"AIMLAPITextEmbedder expects a string as an input, got {type(wrong).__name__}\. .*DocumentEmbedder"
-    with pytest.raises(TypeError, match=got):
+    with pytest.raises(TypeError) as raised:
         await mode.call(text_embedder(api), wrong)
+    assert str(raised.value) == (
+        f"AIMLAPITextEmbedder expects a string as an input, got {type(wrong).__name__}. "
+        "In case you want to embed a list of Documents, please use the AIMLAPIDocumentEmbedder."
+    )
     assert api.requests == []
 
 
 @plain_only
 async def test_an_empty_text_is_no_request(mode: Mode) -> None:
     api = Api()
-    with pytest.raises(ValueError, match="The text is empty"):
+    with pytest.raises(ValueError, match=r"^The text is empty: there is nothing to embed\.$"):
         await mode.call(text_embedder(api), "")
     assert api.requests == []
 
@@ -276,14 +279,14 @@ async def test_hooks_of_the_parent_are_live(mode: Mode) -> None:
         def _prepare_output(self, result: CreateEmbeddingResponse) -> dict[str, Any]:
             return {
                 "embedding": [-number for number in result.data[0].embedding],
-                "meta": {"model": result.model, "usage": dict(result.usage)},
+                "meta": {"kind": (result.data[0].object, result.data[0].index), "tokens": result.usage.total_tokens},
             }
 
     api = Api()
     embedder = Subclass(max_retries=0, http_client_kwargs={"transport": api})
     assert await mode.call(embedder, "a") == {
         "embedding": [-number for number in vector("A")],
-        "meta": {"model": "m-1", "usage": {"prompt_tokens": 1, "total_tokens": 1}},
+        "meta": {"kind": ("embedding", 0), "tokens": 1},
     }
     assert api.bodies == [{"model": "other/model", "input": "A", "encoding_format": "base64"}]
 
@@ -294,3 +297,5 @@ def test_an_output_can_be_prepared_outside_of_a_call() -> None:
         "embedding": [0.5],
         "meta": {"model": None, "usage": None},
     }
+    with pytest.raises(openai.APIError, match="an error instead of embeddings"):
+        text_embedder(Api())._prepare_output(result=plain(failure("The model is gone", 200)))

@@ -16,7 +16,6 @@ from typing import Any
 from haystack import logging
 from openai import APIError, APIStatusError
 from openai.types import CreateEmbeddingResponse, Embedding
-from openai.types.create_embedding_response import Usage
 from openai.types.embedding_create_params import EmbeddingCreateParams
 
 from haystack_integrations.common.aimlapi.body import (
@@ -136,13 +135,8 @@ def typed_reply(answer: Any) -> CreateEmbeddingResponse:
     """
     body = checked_body(answer, ANSWER)
     (vector,) = decode_vectors(body, expected=1)
-    usage = body.get("usage")
     return CreateEmbeddingResponse.model_construct(
-        **{
-            **body,
-            "data": [Embedding.model_construct(embedding=vector, index=0, object="embedding")],
-            "usage": Usage.model_construct(**usage) if isinstance(usage, dict) else usage,
-        }
+        **{**body, "data": [Embedding.model_construct(embedding=vector, index=0, object="embedding")]}
     )
 
 
