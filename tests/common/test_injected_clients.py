@@ -194,6 +194,13 @@ def test_copies_share_the_client_of_the_user(make: Any, mode: Mode, duplicate: C
     assert api.requests == []
 
 
+def test_a_copy_holds_itself_where_the_component_did() -> None:
+    generator: Any = chat_generator(Api())
+    generator.holders = [generator]
+    copied = deepcopy(generator)
+    assert copied.holders == [copied]
+
+
 class PicklableClient:
     """Says the same, and travels."""
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from tests.support.api import Api, chat_generator, plain, sse
 from tests.support.asking import check_chunks
-from tests.support.modes import SYNC, SYNC_STREAMED, Mode, in_all_modes, streamed_only
+from tests.support.modes import SYNC, SYNC_STREAMED, Mode, in_all_modes, plain_only, streamed_only
 from tests.support.replies import completion, end, frame
 
 GROK = "x-ai/grok-4-6"
@@ -374,11 +374,19 @@ async def test_any_cut_gives_the_same_answer(mode: Mode) -> None:
         assert message.meta["preamble"] == "Here it is:"
 
 
-@streamed_only
+@in_all_modes
 async def test_what_is_no_call_of_a_function_stays(mode: Mode) -> None:
-    odd = {"id": "x", "type": "custom", "custom": {"name": "y"}}
-    message, _ = await reply(mode, sse(frame({"tool_calls": [odd, "z"]}), end("tool_calls")))
+    said = says({"id": "x", "type": "custom", "custom": {"name": "y"}}, "z")
+    answer = sse(frame(said), end("tool_calls")) if mode.streamed else plain(completion(said, "tool_calls"))
+    message, _ = await reply(mode, answer)
     assert message.meta["tool_calls"][-1] == "z"
+
+
+@plain_only
+async def test_the_call_may_be_in_a_delta(mode: Mode) -> None:
+    choice = {"index": 0, "delta": says(call()), "finish_reason": "tool_calls"}
+    message, _ = await reply(mode, plain({"id": "c-1", "choices": [choice]}))
+    assert (message.text, message.tool_calls, message.meta["finish_reason"]) == (TEXT, [], "stop")
 
 
 async def test_a_component_that_is_not_run_reads_a_stream_as_it_is() -> None:

@@ -217,6 +217,16 @@ async def test_pieces_of_a_refusal_add_up(mode: Mode) -> None:
 
 
 @streamed_only
+async def test_messages_that_no_event_shows_whole_are_kept_as_they_would_be(mode: Mode) -> None:
+    delta = "response.refusal.delta"
+    pieces = [{"type": delta, "output_index": index, "delta": text} for index, text in ((0, "No"), (0, ","), (1, "no"))]
+    reply = await ask_responses(Api(responses_sse(*pieces, COMPLETED)), mode)
+    assert [item["content"] for item in reply.meta["output"]] == [
+        [{"type": "refusal", "refusal": text}] for text in ("No,", "no")
+    ]
+
+
+@streamed_only
 async def test_items_are_in_the_order_of_their_indices(mode: Mode) -> None:
     delta = "response.output_text.delta"
     pieces = [{"type": delta, "output_index": index, "delta": text} for index, text in ((2, "c"), (0, "a"), (1, "b"))]
