@@ -48,22 +48,51 @@ def test_an_empty_field_of_a_thinking_part_takes_nothing_away() -> None:
     assert reply.reasoning.extra == {"thinking": [{"type": "thinking", "thinking": "Hmm.", "closed": "no"}]}
 
 
+FUNCTION = {"name": "look", "arguments": "{}"}
+CALL_ADDED = {
+    "type": "response.output_item.added",
+    "output_index": 0,
+    "item": {"type": "function_call", "id": "fc-1", "call_id": "c-1", "name": "look", "arguments": ""},
+}
+
+
+def response_delta(kind: str, text: str) -> dict[str, Any]:
+    return {"type": f"response.{kind}.delta", "output_index": 0, "item_id": "i-1", "delta": text}
+
+
 @pytest.mark.parametrize(
-    "fields",
+    ("accumulator", "events"),
     [
-        {"content": "Hi"},
-        {"reasoning_content": "Hm"},
-        {"tool_calls": [{"index": 0, "id": "c-1", "function": {"name": "look", "arguments": "{}"}}]},
-        {},
+        (CompletionAccumulator, [delta(content="Hi")] * 2),
+        (CompletionAccumulator, [delta(reasoning_content="Hm")] * 2),
+        (
+            CompletionAccumulator,
+            [
+                delta(tool_calls=[{"index": 0, "id": "c-1", "function": FUNCTION}]),
+                delta(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]),
+                delta(tool_calls=[{"index": 0, "function": {"arguments": ""}}]),
+            ],
+        ),
+        (CompletionAccumulator, [delta()] * 2),
+        (CompletionAccumulator, [{"choices": [], "usage": {"total_tokens": 1}}]),
+        (ResponseAccumulator, [response_delta("output_text", "Hi")] * 2),
+        (ResponseAccumulator, [response_delta("reasoning_summary_text", "Hm")] * 2),
+        (ResponseAccumulator, [CALL_ADDED, response_delta("function_call_arguments", "{}")]),
+        (ResponseAccumulator, [response_delta("refusal", "No"), {"type": "response.created", "response": {"id": "r"}}]),
     ],
-    ids=["text", "reasoning", "tool call", "nothing"],
+    ids=lambda value: value.__name__ if isinstance(value, type) else str(len(value)),
 )
-def test_a_chunk_is_no_other_than_one_that_haystack_makes(fields: dict[str, Any]) -> None:
-    accumulator = CompletionAccumulator(INFO)
-    for _ in range(2):  # the first of its kind, and one that goes on with it
-        (chunk,) = accumulator.add(delta(**fields))
+def test_chunks_are_no_others_than_those_that_haystack_makes(accumulator: Any, events: list[dict[str, Any]]) -> None:
+    """The first of their kind, and those that go on with it."""
+    accumulated = accumulator(INFO)
+    for event in events:
+        (chunk,) = accumulated.add(event)
         assert chunk == StreamingChunk(**vars(chunk))
         assert list(vars(chunk)) == list(vars(StreamingChunk("")))
+        for part in (chunk.reasoning, *(chunk.tool_calls or [])):
+            if part is not None:
+                assert part == type(part)(**vars(part))
+                assert list(vars(part)) == list(part.__dataclass_fields__)
         with pytest.warns(Warning, match="Mutating attribute 'content'"):
             chunk.content = "other"
 

@@ -7,8 +7,6 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
-from time import time
 from typing import Any
 
 from haystack.dataclasses import (
@@ -22,6 +20,7 @@ from haystack.dataclasses import (
 
 from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, unreadable
 from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.components.generators.aimlapi.chat._chunk import Clock, build
 from haystack_integrations.components.generators.aimlapi.chat._message import is_refused, map_finish_reason
 from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer, join_base64
 from haystack_integrations.components.generators.aimlapi.chat._think import ThinkSplitter
@@ -39,7 +38,6 @@ from .reasoning import (
 from .reply import CHOICE_FIELDS, PADDING, decode_choice, read_choice, split_content, transcript, whole_message
 from .tool_calls import ToolCallAccumulator
 
-_DEFAULTS = vars(StreamingChunk(""))
 _PLAIN_CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
 _MOST_FIELDS_OF_A_PIECE = 3
 _SKIPPED_FIELDS = {"role", *PADDING}
@@ -59,7 +57,7 @@ class CompletionAccumulator:
         self._body: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceAccumulator] = {}
         self._started: str | None = None
-        self._second, self._second_text = -1, ""
+        self._clock = Clock()
 
     def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
         """
@@ -70,7 +68,7 @@ class CompletionAccumulator:
         :raises APIError: If it cannot be read.
         """
         try:
-            now = self._now()
+            now = self._clock.now()
             self._started = self._started or now
             body = self._body
             for name, value in event.items():
@@ -84,7 +82,7 @@ class CompletionAccumulator:
             meta = {"model": body.get("model"), "received_at": now, "usage": event.get("usage")}
             choices = [choice for choice in ensure_list(event.get("choices")) if isinstance(choice, dict)]
             if not choices:
-                return [StreamingChunk(content="", meta=meta, component_info=self._component_info)]
+                return [build(StreamingChunk, {"meta": meta, "component_info": self._component_info})]
             if len(choices) == 1:
                 # Most chunks, at a tenth less than by the comprehension.
                 return self._accumulator(choices[0], 0).add(choices[0], meta)
@@ -95,14 +93,6 @@ class CompletionAccumulator:
             ]
         except Exception as error:
             raise unreadable(error) from error
-
-    def _now(self) -> str:
-        # To write out a date takes as long as to parse a chunk.
-        now = time()
-        second = int(now)
-        if second != self._second:
-            self._second, self._second_text = second, datetime.fromtimestamp(second).isoformat()  # noqa: DTZ006
-        return f"{self._second_text}.{int((now - second) * 1e6):06d}"
 
     def _accumulator(self, choice: dict[str, Any], position: int) -> "_ChoiceAccumulator":
         index = choice.get("index")
@@ -230,7 +220,8 @@ class _ChoiceAccumulator:
             return self._chunk("text", meta, content=piece)
         if name == self._shown_reasoning and type(piece) is str and name in FLAT_REASONING_FIELDS:
             self._written[name].write(piece)
-            return self._chunk("reasoning", meta, reasoning=ReasoningContent(piece, {name: piece}))
+            reasoning = build(ReasoningContent, {"reasoning_text": piece, "extra": {name: piece}})
+            return self._chunk("reasoning", meta, reasoning=reasoning)
         return None
 
     def _delta(self, choice: dict[str, Any]) -> dict[str, Any]:
@@ -323,7 +314,7 @@ class _ChoiceAccumulator:
             chunk_meta = {**meta, "tool_calls": shown.raw_tool_calls}
             chunks.append(self._chunk(delta.index, chunk_meta, tool_calls=[delta]))
         if not chunks:
-            chunks.append(StreamingChunk(content="", meta=meta, component_info=self._component_info))
+            chunks.append(build(StreamingChunk, {"meta": meta, "component_info": self._component_info}))
         return chunks
 
     def _chunk(
@@ -339,19 +330,16 @@ class _ChoiceAccumulator:
         start = number is None
         if number is None:
             number = self._blocks[block] = len(self._blocks)
-        # Its guard against changes and its checks, which hold here, would take as long as all else that is done here.
-        chunk = StreamingChunk.__new__(StreamingChunk)
-        chunk.__dict__.update(
-            _DEFAULTS,
-            content=content,
-            meta=meta,
-            component_info=self._component_info,
-            index=number,
-            tool_calls=tool_calls,
-            start=start,
-            reasoning=reasoning,
-        )
-        return chunk
+        fields = {
+            "content": content,
+            "meta": meta,
+            "component_info": self._component_info,
+            "index": number,
+            "tool_calls": tool_calls,
+            "start": start,
+            "reasoning": reasoning,
+        }
+        return build(StreamingChunk, fields)
 
     def _reasoning(self, thoughts: dict[str, str]) -> str:
         if self._shown_reasoning is None:

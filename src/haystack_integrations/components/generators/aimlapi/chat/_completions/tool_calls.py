@@ -10,6 +10,7 @@ from typing import Any
 from haystack.dataclasses import ToolCallDelta
 
 from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list
+from haystack_integrations.components.generators.aimlapi.chat._chunk import build
 from haystack_integrations.components.generators.aimlapi.chat._message import Reply, parse_arguments, tool_call_id
 from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
 
@@ -164,7 +165,7 @@ class _PartialCall:
             return None
         self._arguments.write(arguments)
         self._last = arguments.rstrip()[-1:] or self._last
-        return ToolCallDelta(index=number, arguments=arguments or None)
+        return build(ToolCallDelta, {"index": number, "arguments": arguments or None})
 
     def add(self, part: dict[str, Any], function: dict[str, Any], number: int) -> ToolCallDelta | None:
         name, arguments = function.get("name") or "", function.get("arguments")

@@ -7,13 +7,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCallDelta
 
 from haystack_integrations.common.aimlapi.body import drop_empty, ensure_list, has_value, unreadable
 from haystack_integrations.common.aimlapi.errors import reply_error
+from haystack_integrations.components.generators.aimlapi.chat._chunk import Clock, build
 from haystack_integrations.components.generators.aimlapi.chat._message import map_finish_reason
 from haystack_integrations.components.generators.aimlapi.chat._text import TextBuffer
 
@@ -47,6 +47,7 @@ class ResponseAccumulator:
         self._shown_arguments: set[int] = set()
         self._reasoning_part: Any = None
         self._started: str | None = None
+        self._clock = Clock()
 
     def add(self, event: dict[str, Any]) -> list[StreamingChunk]:
         """
@@ -57,7 +58,7 @@ class ResponseAccumulator:
         :raises APIError: If it cannot be read.
         """
         try:
-            received_at = datetime.now().isoformat()  # noqa: DTZ005 as Haystack's own generators have it
+            received_at = self._clock.now()
             self._started = self._started or received_at
             # A model that does not stream answers with the whole response. Events of hosted tools have outputs as well.
             whole = event if "output" in event and not _is_event(event) else event.get("response")
@@ -76,14 +77,14 @@ class ResponseAccumulator:
                 self._body["status"] = kind.removeprefix("response.")
                 content = {"finish_reason": map_finish_reason(finish_reason(self._body, self._output()))}
             shown = content.keys() & {"content", "reasoning", "tool_calls"}
-            chunk = StreamingChunk(
-                **{"content": "", **content},
-                meta={**event, "received_at": received_at},
-                component_info=self._component_info,
-                start=bool(shown) and number not in self._blocks,
-                index=self._block(number) if shown else None,
-            )
-            return [chunk]
+            fields = {
+                **content,
+                "meta": {**event, "received_at": received_at},
+                "component_info": self._component_info,
+                "start": bool(shown) and number not in self._blocks,
+                "index": self._block(number) if shown else None,
+            }
+            return [build(StreamingChunk, fields)]
         except Exception as error:
             raise unreadable(error) from error
 
@@ -142,14 +143,16 @@ class ResponseAccumulator:
             return {"content": delta}
         if kind == "response.function_call_arguments.delta":
             return self._show_delta(number, delta, item_id)
+        if _DELTAS[kind] != "reasoning":
+            return {}
         extra = drop_empty({"type": "reasoning", "id": item_id})
-        return {"reasoning": ReasoningContent(delta, extra)} if _DELTAS[kind] == "reasoning" else {}
+        return {"reasoning": build(ReasoningContent, {"reasoning_text": delta, "extra": extra})}
 
     def _show_delta(self, number: int, delta: str, item_id: Any) -> dict[str, Any]:
         if delta:
             self._shown_arguments.add(number)
         index = self._blocks.get(number, len(self._blocks))
-        return {"tool_calls": [ToolCallDelta(index=index, arguments=delta, id=_as_id(item_id))]}
+        return {"tool_calls": [build(ToolCallDelta, {"index": index, "arguments": delta, "id": _as_id(item_id)})]}
 
     def _output(self) -> list[dict[str, Any]]:
         return output_items(self._body.get("output")) or [self._whole(number) for number in sorted(self._items)]
