@@ -425,6 +425,22 @@ def test_users_limits_of_redirects_hold(mode: Mode) -> None:
         assert len(server.requests) == 1
 
 
+@in_all_modes
+@in_both_clients
+def test_the_latest_cookie_goes_along(mode: Mode, http_client_kwargs) -> None:
+    redirects = [whole(b"", 307, location="/v1/x", set_cookie=f"seen={number}; Path=/") for number in (1, 2)]
+    with serving(*redirects, hello(mode), http_client_kwargs=http_client_kwargs) as (server, generator):
+        assert mode.complete(generator).text == "Hello"
+        assert [request.headers.get("cookie") for request in server.requests] == [None, "seen=1", "seen=2"]
+
+
+@in_all_modes
+def test_a_redirect_takes_the_timeout_along(mode: Mode) -> None:
+    api = Api(httpx2.Response(307, headers={"location": "/v1/x"}), HELLO)
+    mode.complete(chat_generator(api, timeout=7))
+    assert [request.extensions["timeout"]["read"] for request in api.requests] == [7, 7]
+
+
 def test_follow_redirects_of_one_request_holds() -> None:
     redirect = httpx2.Response(307, headers={"location": "/v1/x"})
     generator = chat_generator(Api(redirect, HELLO))

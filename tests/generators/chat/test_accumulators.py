@@ -27,11 +27,22 @@ def delta(**fields: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": fields}]}
 
 
+def response_delta(kind: str, text: str) -> dict[str, Any]:
+    return {"type": f"response.{kind}.delta", "output_index": 0, "item_id": "i-1", "delta": text}
+
+
 def test_an_answer_that_breaks_off_is_told_as_the_text_that_it_was_to_be() -> None:
     accumulator = AnswerAccumulator(CompletionAccumulator(INFO), "structured_output")
     function = {"name": "structured_output", "arguments": '{"name": "Ada'}
     accumulator.add(delta(tool_calls=[{"index": 0, "id": "c-1", "function": function}]))
     assert accumulator.partial() == {"text": '{"name": "Ada'}
+
+
+def test_the_thoughts_of_a_response_that_breaks_off_are_lines() -> None:
+    accumulator = ResponseAccumulator(INFO)
+    for number, text in enumerate(("Hm.", "Yes.")):
+        accumulator.add({**response_delta("reasoning_summary_text", text), "output_index": number})
+    assert accumulator.partial() == {"reasoning": "Hm.\nYes."}
 
 
 def test_an_answer_that_never_began_is_nothing() -> None:
@@ -54,10 +65,6 @@ CALL_ADDED = {
     "output_index": 0,
     "item": {"type": "function_call", "id": "fc-1", "call_id": "c-1", "name": "look", "arguments": ""},
 }
-
-
-def response_delta(kind: str, text: str) -> dict[str, Any]:
-    return {"type": f"response.{kind}.delta", "output_index": 0, "item_id": "i-1", "delta": text}
 
 
 @pytest.mark.parametrize(

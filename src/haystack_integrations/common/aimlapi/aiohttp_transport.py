@@ -308,7 +308,7 @@ class AiohttpExchange(httpx2.AsyncByteStream):
         if self._failure is not None:
             return self._failure
         if self._response is not None:
-            failure = self._explain_cut(self._response, error)
+            failure = self._explain_cut(self._response)
         elif isinstance(error, aiohttp.ClientConnectorError):
             failure = httpx2.ConnectError(_text(error.__cause__ or error))
         elif isinstance(error, aiohttp.ServerDisconnectedError):
@@ -327,14 +327,13 @@ class AiohttpExchange(httpx2.AsyncByteStream):
         failure.__cause__ = cause.with_traceback(None) if cause else None
         return failure
 
-    def _explain_cut(self, response: aiohttp.ClientResponse, error: Exception) -> httpx2.TransportError:
+    def _explain_cut(self, response: aiohttp.ClientResponse) -> httpx2.TransportError:
         if self.loss is not None:
             return httpx2.ReadError(_text(self.loss))
         length = response.headers.get("Content-Length")
         received = f"received {response.content.total_bytes} bytes, expected {length}"
         what = "incomplete chunked read" if length is None else received
-        cut = f"peer closed connection without sending complete message body ({what})"
-        return httpx2.RemoteProtocolError(cut if isinstance(error, aiohttp.ClientPayloadError) else _text(error))
+        return httpx2.RemoteProtocolError(f"peer closed connection without sending complete message body ({what})")
 
 
 class _Upload(aiohttp.Payload):

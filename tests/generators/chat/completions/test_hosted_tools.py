@@ -113,12 +113,14 @@ def test_what_is_no_tool_is_refused() -> None:
 
 
 @in_all_modes
-async def test_a_call_goes_back_as_it_came(mode: Mode) -> None:
-    api = Api(calling(SEARCH_CALL), DONE)
+@pytest.mark.parametrize("kind", ["builtin_function", "function"])
+async def test_a_call_goes_back_as_it_came(mode: Mode, kind: str) -> None:
+    called = {**SEARCH_CALL, "type": kind}
+    api = Api(calling(called), DONE)
     chunks: list[Any] = []
     streaming = {"streaming_callback": chunks.append} if mode.streamed else {}
     (reply,) = (await mode.call(chat_generator(api, tools=[SEARCH]), "Hi", **streaming))["replies"]
-    assert api.bodies[1]["messages"] == [HI, {"role": "assistant", "tool_calls": [SEARCH_CALL]}, SEARCH_RESULT]
+    assert api.bodies[1]["messages"] == [HI, {"role": "assistant", "tool_calls": [called]}, SEARCH_RESULT]
     assert [body["tools"] for body in api.bodies] == [[SEARCH], [SEARCH]]
     assert (reply.text, reply.tool_calls, reply.meta["finish_reason"]) == ("It rains.", [], "stop")
     (past,) = reply.meta["hosted_tool_rounds"]
