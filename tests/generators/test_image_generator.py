@@ -60,6 +60,7 @@ def encoded(image: bytes) -> str:
 
 
 JPEG = encoded(b"\xff\xd8\xff\xe0" + bytes(8))
+IN_LINES = base64.encodebytes(base64.b64decode(PIXEL) + bytes(9000)).decode()
 WEBP = encoded(b"RIFF\x08\x00\x00\x00WEBPVP8 ")
 # What comes out of the recorded reply of each vendor: the model that made it, and the meta beside cost and ids.
 EXPECTED: dict[str, dict[str, Any]] = {
@@ -187,6 +188,7 @@ async def test_images_of_every_vendor_are_downloaded(name: str, mode: Mode, name
     [
         ({"b64_json": BASE64}, BASE64, f"data:image/png;base64,{BASE64}"),
         ({"b64_json": JPEG}, JPEG, f"data:image/jpeg;base64,{JPEG}"),
+        ({"b64_json": IN_LINES}, IN_LINES, f"data:image/png;base64,{IN_LINES}"),
         ({"b64_json": WEBP}, WEBP, f"data:image/webp;base64,{WEBP}"),
         ({"b64_json": WEBP, "mime_type": "image/png"}, WEBP, f"data:image/webp;base64,{WEBP}"),
         ({"b64_json": f"{WEBP[:9]}\n{WEBP[9:]}\n"}, f"{WEBP[:9]}\n{WEBP[9:]}\n", None),

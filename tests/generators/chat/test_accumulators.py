@@ -10,7 +10,7 @@ from typing import Any
 
 import openai
 import pytest
-from haystack.dataclasses import ComponentInfo, StreamingChunk
+from haystack.dataclasses import ComponentInfo, StreamingChunk, ToolCallDelta
 
 from haystack_integrations.components.generators.aimlapi.chat._completions.accumulator import CompletionAccumulator
 from haystack_integrations.components.generators.aimlapi.chat._completions.answer_tool import AnswerAccumulator
@@ -27,6 +27,14 @@ def delta(**fields: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": fields}]}
 
 
+FUNCTION = {"name": "look", "arguments": "{}"}
+CALL_ADDED = {
+    "type": "response.output_item.added",
+    "output_index": 0,
+    "item": {"type": "function_call", "id": "fc-1", "call_id": "c-1", "name": "look", "arguments": ""},
+}
+
+
 def response_delta(kind: str, text: str) -> dict[str, Any]:
     return {"type": f"response.{kind}.delta", "output_index": 0, "item_id": "i-1", "delta": text}
 
@@ -38,11 +46,71 @@ def test_an_answer_that_breaks_off_is_told_as_the_text_that_it_was_to_be() -> No
     assert accumulator.partial() == {"text": '{"name": "Ada'}
 
 
+def test_choices_that_have_no_number_are_told_apart_by_their_place() -> None:
+    accumulator = AnswerAccumulator(CompletionAccumulator(INFO), "structured_output")
+    for pieces in (("on", "tw"), ("e", "o")):
+        accumulator.add({"choices": [{"delta": {"content": piece}} for piece in pieces]})
+    assert [reply.text for reply in accumulator.finish({}, is_done=True)] == ["one", "two"]
+
+
+def test_what_was_held_back_of_several_choices_goes_to_each() -> None:
+    accumulator = AnswerAccumulator(CompletionAccumulator(INFO), "structured_output")
+    for index, text in ((1, "one"), (0, "zero")):
+        accumulator.add({"choices": [{"index": index, "delta": {"content": text}}]})
+    assert [reply.text for reply in accumulator.finish({}, is_done=True)] == ["zero", "one"]
+
+
 def test_the_thoughts_of_a_response_that_breaks_off_are_lines() -> None:
     accumulator = ResponseAccumulator(INFO)
     for number, text in enumerate(("Hm.", "Yes.")):
         accumulator.add({**response_delta("reasoning_summary_text", text), "output_index": number})
     assert accumulator.partial() == {"reasoning": "Hm.\nYes."}
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({**CALL_ADDED, "item": {"type": "function_call", "name": 5}}, ToolCallDelta(0, extra={"call_id": None})),
+        (
+            {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": "{}"},
+            ToolCallDelta(0, arguments="{}"),
+        ),
+    ],
+    ids=["item", "delta"],
+)
+def test_what_a_call_does_not_have_is_not_shown(event: dict[str, Any], expected: ToolCallDelta) -> None:
+    accumulator = ResponseAccumulator(INFO)
+    (chunk,) = accumulator.add(event)
+    assert chunk.tool_calls == [expected]
+
+
+@pytest.mark.parametrize(
+    ("done", "expected"),
+    [
+        (
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": message("Hello", content=[{"type": "output_text", "text": "Hello", "annotations": [{"a": 1}]}]),
+            },
+            {"text": "Hello", "annotations": [{"a": 1}]},
+        ),
+        (
+            {"type": "response.function_call_arguments.done", "output_index": 0, **FUNCTION},
+            {"arguments": {}},
+        ),
+    ],
+    ids=["item", "arguments"],
+)
+def test_what_comes_whole_replaces_its_pieces(done: dict[str, Any], expected: dict[str, Any]) -> None:
+    """One of them may have been lost."""
+    accumulator = ResponseAccumulator(INFO)
+    accumulator.add(response_delta("output_text" if "text" in expected else "function_call_arguments", "{"))
+    accumulator.add(done)
+    (reply,) = accumulator.finish({}, is_done=None)
+    told = {"text": reply.text, "annotations": reply.meta.get("annotations")}
+    told["arguments"] = reply.tool_calls[0].arguments if reply.tool_calls else None
+    assert {name: told[name] for name in expected} == expected
 
 
 def test_an_answer_that_never_began_is_nothing() -> None:
@@ -57,14 +125,6 @@ def test_an_empty_field_of_a_thinking_part_takes_nothing_away() -> None:
     assert reply.reasoning is not None
     assert reply.reasoning.reasoning_text == "Hmm."
     assert reply.reasoning.extra == {"thinking": [{"type": "thinking", "thinking": "Hmm.", "closed": "no"}]}
-
-
-FUNCTION = {"name": "look", "arguments": "{}"}
-CALL_ADDED = {
-    "type": "response.output_item.added",
-    "output_index": 0,
-    "item": {"type": "function_call", "id": "fc-1", "call_id": "c-1", "name": "look", "arguments": ""},
-}
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,9 @@ class ResponseAccumulator:
         """
         Take the arguments of a call as a whole: some servers send nothing else of them.
         """
-        item = self._items.get(number, {"type": "function_call", **drop_empty({"name": event.get("name")})})
-        self._items[number] = {"id": event.get("item_id"), **item, **drop_empty({"arguments": event.get("arguments")})}
+        known = {"type": "function_call", "id": event.get("item_id"), **drop_empty({"name": event.get("name")})}
+        arguments = drop_empty({"arguments": event.get("arguments")})
+        self._items[number] = {**known, **self._items.get(number, {}), **arguments}
         self._written.pop(number, None)
         return self._show_arguments(number, {**event, "id": event.get("item_id")})
 
