@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
-from haystack_integrations.common.aimlapi.addresses import look_up, printable
+from haystack_integrations.common.aimlapi.addresses import look_up, printable, shown
 
 
 @pytest.mark.parametrize(("length", "shown"), [(200, "a" * 200), (201, "a" * 200 + "...")])
 def test_a_text_is_shown_up_to_its_limit(length: int, shown: str) -> None:
     assert printable("a" * length) == shown
+
+
+@pytest.mark.parametrize("scheme", ["https://", "HTTPS://", "h2+x.y-z:", "//"])
+def test_an_address_is_shown_without_what_may_be_secret(scheme: str) -> None:
+    assert shown(f"{scheme}me:secret@example.com/a@b?key=secret#secret") == f"{scheme}example.com/a@b"
 
 
 def test_a_name_that_is_never_resolved_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

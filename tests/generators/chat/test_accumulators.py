@@ -113,6 +113,11 @@ def test_what_comes_whole_replaces_its_pieces(done: dict[str, Any], expected: di
     assert {name: told[name] for name in expected} == expected
 
 
+def test_a_refusal_is_shown_in_the_meta_only() -> None:
+    (chunk,) = ResponseAccumulator(INFO).add(response_delta("refusal", "No."))
+    assert (chunk.content, chunk.reasoning, chunk.meta["delta"], chunk.index) == ("", None, "No.", None)
+
+
 def test_an_answer_that_never_began_is_nothing() -> None:
     assert AnswerAccumulator(CompletionAccumulator(INFO), "structured_output").partial() is None
 
