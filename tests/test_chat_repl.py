@@ -19,7 +19,7 @@ from examples.stand_in import stand_in
 from tests.support.replies import frame
 from tests.support.server import DONE, FaultServer, event, stream_head
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).parents[1]
 PROMPT = "> "

@@ -164,6 +164,7 @@ DELTAS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DELTAS)
 def test_a_long_stream_keeps_nothing_but_its_text(name: str) -> None:
     bytes_held(DELTAS[name], 100)  # What the first call imports and caches is not of the stream.
