@@ -60,6 +60,7 @@ def encoded(image: bytes) -> str:
 
 
 JPEG = encoded(b"\xff\xd8\xff\xe0" + bytes(8))
+SVG_URL = f"data:image/svg+xml;base64,{encoded(SVG)}"
 IN_LINES = base64.encodebytes(base64.b64decode(PIXEL) + bytes(9000)).decode()
 WEBP = encoded(b"RIFF\x08\x00\x00\x00WEBPVP8 ")
 # What comes out of the recorded reply of each vendor: the model that made it, and the meta beside cost and ids.
@@ -194,11 +195,9 @@ async def test_images_of_every_vendor_are_downloaded(name: str, mode: Mode, name
         ({"b64_json": f"{WEBP[:9]}\n{WEBP[9:]}\n"}, f"{WEBP[:9]}\n{WEBP[9:]}\n", None),
         ({"b64_json": f"data:image/webp;base64,{WEBP}"}, WEBP, f"data:image/webp;base64,{WEBP}"),
         ({"url": f"data:image/webp;base64,{WEBP}"}, WEBP, f"data:image/webp;base64,{WEBP}"),
-        (
-            {"b64_json": encoded(SVG), "mime_type": "image/svg+xml"},
-            encoded(SVG),
-            f"data:image/svg+xml;base64,{encoded(SVG)}",
-        ),
+        ({"b64_json": encoded(SVG), "mime_type": "image/svg+xml"}, encoded(SVG), SVG_URL),
+        ({"url": SVG_URL}, encoded(SVG), SVG_URL),
+        ({"b64_json": WEBP, "url": f"data:image/webp;base64,{WEBP}"}, WEBP, f"data:image/webp;base64,{WEBP}"),
         ({"b64_json": BASE64, "url": f"{CDN}2.png"}, BASE64, f"{CDN}2.png"),
         (f"{CDN}3.png", BASE64, f"{CDN}3.png"),
         ({"image_url": f"{CDN}4.png"}, BASE64, f"{CDN}4.png"),
@@ -219,6 +218,7 @@ async def test_images_come_in_the_form_that_was_asked_for(
     as_url = as_url or f"data:image/webp;base64,{as_base64}"
     assert [result["images"] for result in results] == [[as_base64], [as_base64], [as_url]]
     assert "base64" not in str(results[0]["meta"]).replace("?base64", "")
+    assert as_base64 not in str(results[0]["meta"])
     assert caplog.text == ""
 
 
