@@ -75,6 +75,8 @@ def test_type_of_a_parameter_of_a_chat(kind: Any, name: str, value: Any, allowed
 def test_type_of_a_parameter_of_images(name: str) -> None:
     with pytest.raises(TypeError, match=f"^`{name}` must be a string or None, got int"):
         AIMLAPIImageGenerator(**{name: 1024})
+    with pytest.raises(TypeError, match=f"^`{name}` must be a string or None, got int"):
+        AIMLAPIImageGenerator(api_key=Secret.from_token("key")).run("A cat", **{name: 1024})
 
 
 @of_all_kinds

@@ -176,7 +176,7 @@ async def refused(mode: Mode, model: str, told: str, **run: Any) -> None:
 async def test_too_many_images_are_refused(mode: Mode, model: str) -> None:
     takes = profile(model).images
     assert takes
-    told = f"takes {takes.most} images? at most, and got {takes.most + 1}"
+    told = f"takes {takes.most} image{'s' * (takes.most > 1)} at most, and got {takes.most + 1}"
     await refused(mode, model, told, images=[CAT] * (takes.most + 1))
 
 

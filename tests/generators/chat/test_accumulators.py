@@ -10,7 +10,7 @@ from typing import Any
 
 import openai
 import pytest
-from haystack.dataclasses import ComponentInfo, StreamingChunk, ToolCallDelta
+from haystack.dataclasses import ComponentInfo, ReasoningContent, StreamingChunk, ToolCallDelta
 
 from haystack_integrations.components.generators.aimlapi.chat._completions.accumulator import CompletionAccumulator
 from haystack_integrations.components.generators.aimlapi.chat._completions.answer_tool import AnswerAccumulator
@@ -51,6 +51,13 @@ def test_choices_that_have_no_number_are_told_apart_by_their_place() -> None:
     for pieces in (("on", "tw"), ("e", "o")):
         accumulator.add({"choices": [{"delta": {"content": piece}} for piece in pieces]})
     assert [reply.text for reply in accumulator.finish({}, is_done=True)] == ["one", "two"]
+
+
+def test_reasoning_is_shown_with_the_field_that_it_came_in() -> None:
+    accumulator = CompletionAccumulator(INFO)
+    for _ in range(2):
+        (chunk,) = accumulator.add(delta(reasoning_content="Hm"))
+        assert chunk.reasoning == ReasoningContent("Hm", {"reasoning_content": "Hm"})
 
 
 def test_what_was_held_back_of_several_choices_goes_to_each() -> None:

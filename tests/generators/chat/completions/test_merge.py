@@ -84,6 +84,11 @@ def test_the_last_timings_are_kept_as_they_are() -> None:
     assert fields == {"timings": {"ms": 2}}
 
 
+def test_what_was_gathered_becomes_plain_data() -> None:
+    whole = plain(reduce(merge, [{"a": [1]}, {"a": [2]}, {"b": 1}], None))
+    assert (type(whole), type(whole["a"])) == (dict, list)
+
+
 def test_log_probabilities_grow_even_if_tokens_repeat() -> None:
     fields: dict[str, Any] = {"logprobs": "none"}
     first = {"content": [{"token": "a"}], "refusal": None}
