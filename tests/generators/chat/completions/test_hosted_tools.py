@@ -158,6 +158,8 @@ async def test_a_conversation_goes_on_from_messages() -> None:
     assert api.bodies[2]["messages"] == turns
     generator.run([*messages, reply, *messages, ChatMessage.from_assistant("It")])
     assert api.bodies[3]["messages"] == [*turns, {"role": "assistant", "content": "It"}]
+    generator.run([reply, *messages])
+    assert api.bodies[4]["messages"] == turns[1:]
     assert messages == [ChatMessage.from_user("Hi")]
 
 

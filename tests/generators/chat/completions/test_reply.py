@@ -277,3 +277,12 @@ async def test_a_reply_may_have_fields_that_errors_have(mode: Mode) -> None:
     )
     (reply,), _ = await ask(mode, answer)
     assert (reply.text, reply.meta["requestId"]) == ("Hi", "req-1")
+
+
+@in_all_modes
+async def test_a_choice_keeps_the_index_that_it_came_with(mode: Mode) -> None:
+    numbered = {"index": 3}
+    said = {"content": "Hi"}
+    answer = sse(frame(said, "stop", choice=numbered)) if mode.streamed else plain(completion(said, choice=numbered))
+    (reply,), _ = await ask(mode, answer)
+    assert reply.meta["index"] == 3
