@@ -302,6 +302,22 @@ def test_stream_that_a_hook_has_read_is_a_reply_all_the_same(mode: Mode) -> None
     assert [read.count(b"data: ") for read in seen] == [3]
 
 
+@in_all_modes
+def test_body_that_a_hook_has_closed_is_not_read(mode: Mode) -> None:
+    def hook(response: httpx2.Response) -> None:
+        response.close()
+
+    async def hook_async(response: httpx2.Response) -> None:
+        await response.aclose()
+
+    hooks = {"event_hooks": {"response": [hook_async if mode.asynchronous else hook]}}
+    with (
+        serving(hello(mode), http_client_kwargs=hooks, max_retries=0) as (_, generator),
+        pytest.raises(httpx2.StreamClosed),
+    ):
+        mode.complete(generator)
+
+
 @streamed_only
 @pytest.mark.parametrize(("version", "drained"), [(b"HTTP/1.1", [True]), (b"HTTP/2", [])], ids=["1.1", "2"])
 def test_rest_is_read_only_if_that_frees_the_connection(mode: Mode, version: bytes, drained: list[bool]) -> None:

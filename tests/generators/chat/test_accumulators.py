@@ -27,6 +27,7 @@ def delta(**fields: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": fields}]}
 
 
+ANNOTATED = {"type": "output_text", "text": "Hello", "annotations": [{"a": 1}]}
 FUNCTION = {"name": "look", "arguments": "{}"}
 CALL_ADDED = {
     "type": "response.output_item.added",
@@ -95,25 +96,26 @@ def test_what_a_call_does_not_have_is_not_shown(event: dict[str, Any], expected:
     ("done", "expected"),
     [
         (
-            {
-                "type": "response.output_item.done",
-                "output_index": 0,
-                "item": message("Hello", content=[{"type": "output_text", "text": "Hello", "annotations": [{"a": 1}]}]),
-            },
+            [{"type": "response.output_item.done", "output_index": 0, "item": message("Hello", content=[ANNOTATED])}],
             {"text": "Hello", "annotations": [{"a": 1}]},
         ),
+        ([{"type": "response.function_call_arguments.done", "output_index": 0, **FUNCTION}], {"arguments": {}}),
         (
-            {"type": "response.function_call_arguments.done", "output_index": 0, **FUNCTION},
+            [
+                {**CALL_ADDED, "item": {"type": "function_call", "id": "fc-1", "name": ""}},
+                {"type": "response.function_call_arguments.done", "output_index": 0, **FUNCTION},
+            ],
             {"arguments": {}},
         ),
     ],
-    ids=["item", "arguments"],
+    ids=["item", "arguments", "name"],
 )
-def test_what_comes_whole_replaces_its_pieces(done: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_what_comes_whole_replaces_its_pieces(done: list[dict[str, Any]], expected: dict[str, Any]) -> None:
     """One of them may have been lost."""
     accumulator = ResponseAccumulator(INFO)
     accumulator.add(response_delta("output_text" if "text" in expected else "function_call_arguments", "{"))
-    accumulator.add(done)
+    for event in done:
+        accumulator.add(event)
     (reply,) = accumulator.finish({}, is_done=None)
     told = {"text": reply.text, "annotations": reply.meta.get("annotations")}
     told["arguments"] = reply.tool_calls[0].arguments if reply.tool_calls else None
@@ -159,7 +161,17 @@ def test_an_empty_field_of_a_thinking_part_takes_nothing_away() -> None:
         (ResponseAccumulator, [CALL_ADDED, response_delta("function_call_arguments", "{}")]),
         (ResponseAccumulator, [response_delta("refusal", "No"), {"type": "response.created", "response": {"id": "r"}}]),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else str(len(value)),
+    ids=[
+        "text",
+        "reasoning",
+        "tool call",
+        "nothing",
+        "usage",
+        "text of a response",
+        "reasoning of a response",
+        "tool call of a response",
+        "nothing of a response",
+    ],
 )
 def test_chunks_are_no_others_than_those_that_haystack_makes(accumulator: Any, events: list[dict[str, Any]]) -> None:
     """The first of their kind, and those that go on with it."""
@@ -176,12 +188,17 @@ def test_chunks_are_no_others_than_those_that_haystack_makes(accumulator: Any, e
             chunk.content = "other"
 
 
-def test_a_chunk_tells_when_it_came() -> None:
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [(CompletionAccumulator, delta(content="Hi")), (ResponseAccumulator, response_delta("output_text", "Hi"))],
+    ids=["completion", "response"],
+)
+def test_a_chunk_tells_when_it_came(kind: Any, event: dict[str, Any]) -> None:
     """As Haystack's own do; the message tells when the first one did."""
     before = datetime.now()  # noqa: DTZ005 as chunks have it
-    accumulator, stamps = CompletionAccumulator(INFO), []
-    for text in "abc":
-        (chunk,) = accumulator.add({"choices": [{"index": 0, "delta": {"content": text}}]})
+    accumulator, stamps = kind(INFO), []
+    for _ in range(3):
+        (chunk,) = accumulator.add(event)
         stamps.append(datetime.fromisoformat(chunk.meta["received_at"]))
         time.sleep(0.002)
     first, second, third = stamps

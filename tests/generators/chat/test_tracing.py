@@ -17,9 +17,9 @@ from openai.resources.images import AsyncImages, Images
 from openai.resources.responses import AsyncResponses, Responses
 from openai.types.chat import ChatCompletion
 
-from tests.support.api import Api, chat_body, chat_generator, image_generator, responses_generator, sse
+from tests.support.api import Api, chat_body, chat_generator, image_generator, responses_generator, responses_sse, sse
 from tests.support.modes import PLAIN, STREAMED, Mode, in_all_modes, plain_only, streamed_only
-from tests.support.replies import COST, MODEL, USAGE, completion, failure
+from tests.support.replies import COST, MODEL, USAGE, completion, failure, message, response
 
 ECHO = Tool("echo", "Say it again.", {"type": "object", "properties": {}}, print)
 ECHO_SENT = {"type": "function", "function": ECHO.tool_spec}
@@ -417,7 +417,10 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
 
 
 @streamed_only
-async def test_events_of_responses_are_seen_as_they_came(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("events", [[], [response(message("Hello"))]], ids=["events", "a whole response"])
+async def test_events_of_responses_are_seen_as_they_came(
+    mode: Mode, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     streams: list[Wrapped] = []
 
     def around(stream: Any) -> Wrapped:
@@ -425,7 +428,7 @@ async def test_events_of_responses_are_seen_as_they_came(mode: Mode, monkeypatch
         return streams[-1]
 
     patch(monkeypatch, (Responses, AsyncResponses), "create", around, disguised=False)
-    reply = await mode.complete_async(responses_generator(Api()))
-    assert reply.text == "Hello"
-    assert [event.type for event in streams[0].seen][-1] == "response.completed"
+    api = Api(responses_sse(*events)) if events else Api()
+    assert (await mode.complete_async(responses_generator(api))).text == "Hello"
+    assert getattr(streams[0].seen[-1], "type", None) == (None if events else "response.completed")
     assert not any(hasattr(event, "choices") for event in streams[0].seen)

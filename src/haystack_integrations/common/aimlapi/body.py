@@ -54,9 +54,10 @@ def body_parts(response: Any, *, asynchronous: bool) -> Any:
     :param asynchronous: Whether an asynchronous client received it.
     :returns: An iterator, or an asynchronous one.
     """
-    if response.is_stream_consumed or "content-encoding" in response.headers:
+    if response.is_closed or response.is_stream_consumed or "content-encoding" in response.headers:
         return response.aiter_bytes() if asynchronous else response.iter_bytes()
-    # A body that is as it was sent needs none of what these do for each part of it, but whoever looks must be told.
+    # A body that is not compressed needs none of what these do for each part. As they do, tell that it can be read only
+    # once: without that, the SDK takes a closed response for one that was never read.
     response.is_stream_consumed = True
     return aiter(response.stream) if asynchronous else iter(response.stream)
 

@@ -111,7 +111,6 @@ def _redirected(response: httpx2.Response, call: CallContext, *, limit: int, coo
 
 
 def _read(response: Any) -> None:
-    # What reads a body calls this method; nothing else knows how long one is that is decompressed.
     parts = body_parts(response, asynchronous=False)
 
     def limited() -> Iterator[bytes]:
@@ -121,6 +120,7 @@ def _read(response: Any) -> None:
             check_size(size)
             yield part
 
+    # What reads a body calls this method; nothing else knows how long one is that is decompressed.
     response.iter_bytes = limited
     try:
         response.read()

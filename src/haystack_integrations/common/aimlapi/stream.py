@@ -169,7 +169,7 @@ class _TypedFrames:
 
     def feed(self, data: bytes) -> list[bytes]:
         frame = checked_event(parse_json(data))
-        if "type" in frame:
+        if frame.keys() & {"type", "output"}:
             return [data]
         choices = ensure_list(frame.get("choices"))
         if not choices:

@@ -119,7 +119,7 @@ class ResponseAccumulator:
         """
         known = {"type": "function_call", "id": event.get("item_id"), **drop_empty({"name": event.get("name")})}
         arguments = drop_empty({"arguments": event.get("arguments")})
-        self._items[number] = {**known, **self._items.get(number, {}), **arguments}
+        self._items[number] = {**known, **drop_empty(self._items.get(number, {})), **arguments}
         self._written.pop(number, None)
         return self._show_arguments(number, {**event, "id": event.get("item_id")})
 
