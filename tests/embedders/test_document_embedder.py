@@ -170,8 +170,12 @@ async def test_nothing_is_sent_for_no_documents(mode: Mode, monkeypatch: pytest.
 @pytest.mark.parametrize("wrong", ["text", None, [1, 2], ["text"], [Document(content="a"), "text"], {"a": 1}])
 async def test_what_is_no_list_of_documents_is_a_type_error(mode: Mode, wrong: Any) -> None:
     api = Api()
-    with pytest.raises(TypeError, match=r"AIMLAPIDocumentEmbedder expects a list of Documents as input.*TextEmbedder"):
+    with pytest.raises(TypeError) as raised:
         await mode.call(document_embedder(api), wrong)
+    assert str(raised.value) == (
+        "AIMLAPIDocumentEmbedder expects a list of Documents as input. "
+        "In case you want to embed a string, please use the AIMLAPITextEmbedder."
+    )
     assert api.requests == []
 
 
@@ -220,10 +224,18 @@ async def test_a_model_that_is_nearly_known_is_told(mode: Mode) -> None:
 
 
 @plain_only
-async def test_the_timeout_of_init_is_that_of_requests(mode: Mode) -> None:
+async def test_the_timeout_and_headers_of_init_are_those_of_requests(mode: Mode) -> None:
     api = Api()
-    await mode.call(document_embedder(api, timeout=7), documents("a"))
+    await mode.call(document_embedder(api, timeout=7, extra_headers={"X-Title": "Mine"}), documents("a"))
     assert api.requests[0].extensions["timeout"]["read"] == 7
+    assert api.requests[0].headers["X-Title"] == "Mine"
+
+
+@plain_only
+async def test_an_error_in_place_of_vectors_is_told(mode: Mode) -> None:
+    embedder = document_embedder(Api(plain(failure("It is gone", 200))))
+    with pytest.raises(openai.APIError, match=r"^AIMLAPI answered with an error instead of embeddings: It is gone"):
+        await mode.call(embedder, documents("a"))
 
 
 @pytest.mark.parametrize("name", ["batch_size", "concurrency_limit"])
@@ -239,8 +251,14 @@ async def test_progress_is_shown(mode: Mode, capsys: pytest.CaptureFixture[str])
     )
     await mode.call(embedder, documents("a", "b", "c"))
     shown = capsys.readouterr().err
-    assert "Calculating embeddings" in shown
+    assert shown.startswith("\rCalculating embeddings: ")
     assert "3/3" in shown
+
+
+@plain_only
+async def test_no_progress_is_shown_without_a_bar(mode: Mode, capsys: pytest.CaptureFixture[str]) -> None:
+    await mode.call(document_embedder(Api(), progress_bar=False), documents("a"))
+    assert capsys.readouterr().err == ""
 
 
 # Failures

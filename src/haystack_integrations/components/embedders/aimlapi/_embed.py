@@ -153,7 +153,7 @@ def embedding_meta(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[
     return {
         "model": body.get("model"),
         "usage": body.get("usage"),
-        **drop_empty(body, {"data", "object", "meta", "model", "usage"}),
+        **drop_empty(body, {"data", "object", "meta"}),
         **rest_of_service_meta(body.get("meta")),
         **ids,
         **({"inference_ids": [inference_id]} if inference_id else {}),
