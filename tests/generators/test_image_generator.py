@@ -8,6 +8,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from inspect import isawaitable
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import httpx
@@ -658,6 +660,23 @@ async def test_a_proxy_serves_downloads_and_gets_names(
         await component.close_async()
     component.close()
     assert asked == ["POST http://api.aimlapi.com/v1/images/generations", "GET http://cdn.example.com/1.png"]
+
+
+@plain_only
+@pytest.mark.parametrize("settings", [{}, {"trust_env": False}], ids=["no proxy", "none of the environment"])
+async def test_without_a_proxy_the_address_that_was_checked_is_asked(
+    mode: Mode, settings: dict[str, Any], proxy: tuple[str, list[str]], names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, asked = proxy
+    names.set("cdn.example.com", "127.0.0.1")
+    if settings:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    downloads = Downloads(SimpleNamespace(base_url=url), http_client_kwargs=settings, timeout=5)
+    entries = [{"url": f"{url.replace('127.0.0.1', 'cdn.example.com')}/1.png"}]
+    fill = downloads.fill_async if mode.asynchronous else downloads.fill
+    images = fill([None], entries, LINKED)
+    assert (await images if isawaitable(images) else images) == [BASE64]
+    assert (asked, names.asked) == (["GET /1.png"], ["cdn.example.com"])
 
 
 def test_what_stands_in_for_a_client_may_have_no_settings() -> None:
