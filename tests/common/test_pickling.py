@@ -106,6 +106,12 @@ def test_exceptions_of_others_cross_as_well() -> None:
     assert pickle.loads(pickle.dumps(openai.OAuthError(response=response, body={"error": "x"}))).error == "x"
 
 
+def test_an_address_crosses_without_what_may_be_secret() -> None:
+    request = httpx2.Request("GET", "https://me:secret@api.openai.com/v1/models?key=secret")
+    error = pickle.loads(pickle.dumps(openai.APIConnectionError(request=request)))
+    assert (error.request.method, str(error.request.url)) == ("GET", "https://api.openai.com/v1/models")
+
+
 def test_subclasses_of_users_pickle_in_their_own_way() -> None:
     error = Refused("No")
     copy = pickle.loads(pickle.dumps(error))

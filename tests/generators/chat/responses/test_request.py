@@ -461,6 +461,13 @@ async def test_history_of_another_component_is_taken() -> None:
     ]
 
 
+async def test_texts_of_a_message_go_back_as_lines() -> None:
+    api = Api()
+    said = ChatMessage.from_dict({"role": "assistant", "content": [{"text": "One."}, {"text": "Two."}]})
+    await ask_responses(api, messages=[ChatMessage.from_user("Hi"), said])
+    assert api.bodies[0]["input"][1] == {"role": "assistant", "content": "One.\nTwo."}
+
+
 async def test_a_refusal_goes_back_as_text() -> None:
     refusal = {"type": "refusal", "refusal": "No."}
     assert await loop({**message(""), "content": [refusal]}) == [{"role": "assistant", "content": "No."}]
