@@ -579,7 +579,7 @@ def test_head_is_known_although_what_came_with_it_is_malformed(run) -> None:
     async def main() -> None:
         async with client() as http, http.stream("GET", server.url) as response:
             assert response.headers["x-id"] == "1"
-            with pytest.raises(httpx2.RemoteProtocolError):
+            with pytest.raises(httpx2.RemoteProtocolError, match=r"^The body of the response is malformed$"):
                 await response.aread()
 
     with FaultServer(stream_head(x_id="1") + event("begun") + b"what?\r\n") as server:

@@ -23,7 +23,7 @@ from openai.types.responses import Response
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator, AIMLAPIResponsesChatGenerator
 from tests.support.api import IDS, Api, chat_generator, image_generator, over, plain, responses_generator
-from tests.support.modes import MODES, PLAIN, Mode, in_all_modes, plain_only, streamed_only
+from tests.support.modes import ASYNC_STREAMED, MODES, PLAIN, Mode, in_all_modes, plain_only, streamed_only
 from tests.support.replies import HELLO, PIXEL, events, frames, message, response
 
 RESPONSE = response(message("Hello"), created_at=1, model="m-1", tools=[], tool_choice="auto", parallel_tool_calls=True)
@@ -335,6 +335,18 @@ async def test_a_mock_of_a_stream_is_closed_as_by_haystack(mode: Mode) -> None:
     setattr(generator, attribute(mode), client)
     assert (await mode.complete_async(generator)).text == "Hello"
     assert [name for name, *_ in stream.method_calls] == ["close"]
+
+
+async def test_a_stream_that_can_only_be_closed_asynchronously_is() -> None:
+    stream = MagicMock(spec=["__aiter__", "aclose"])
+    stream.aclose = AsyncMock()
+    stream.__aiter__.return_value = frames(HELLO)
+    client = AsyncMock()
+    client.chat.completions.create.return_value = stream
+    generator = chat_generator(Api())
+    generator.async_client = client
+    assert (await ASYNC_STREAMED.complete_async(generator)).text == "Hello"
+    stream.aclose.assert_awaited_once_with()
 
 
 @plain_only

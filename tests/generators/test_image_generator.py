@@ -703,7 +703,7 @@ async def test_an_image_that_moderation_refused_is_an_error(mode: Mode, playback
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ({"data": [{"url": None, "content_violation": True}]}, "Moderation refused the image"),
+        ({"data": [{"url": None, "content_violation": True}]}, "^Moderation refused the image "),
         ({"data": [{"url": CDN, "respect_moderation": False}]}, "Moderation refused the image"),
         ({"images": [{"url": CDN}], "has_nsfw_concepts": [True]}, "Moderation refused the image"),
         ({"images": [{"url": CDN}], "has_nsfw_concepts": True}, "Moderation refused the image"),

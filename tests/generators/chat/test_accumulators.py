@@ -127,6 +127,21 @@ def test_a_refusal_is_shown_in_the_meta_only() -> None:
     assert (chunk.content, chunk.reasoning, chunk.meta["delta"], chunk.index) == ("", None, "No.", None)
 
 
+def test_the_end_of_an_incomplete_response_is_shown() -> None:
+    accumulator = ResponseAccumulator(INFO)
+    accumulator.add(response_delta("output_text", "Hel"))
+    cut = {"incomplete_details": {"reason": "max_output_tokens"}}
+    (chunk,) = accumulator.add({"type": "response.incomplete", "response": cut})
+    assert chunk.finish_reason == "length"
+
+
+def test_the_output_of_the_last_event_is_the_reply() -> None:
+    accumulator = ResponseAccumulator(INFO)
+    accumulator.add(response_delta("output_text", "Hel"))
+    accumulator.add({"type": "response.completed", "response": response(message("Hello"))})
+    assert [reply.text for reply in accumulator.finish({}, is_done=None)] == ["Hello"]
+
+
 def test_an_answer_that_never_began_is_nothing() -> None:
     assert AnswerAccumulator(CompletionAccumulator(INFO), "structured_output").partial() is None
 

@@ -392,12 +392,13 @@ async def test_a_conversation_without_a_user_is_a_tool_loop_as_well() -> None:
     assert await sent_for([reply, result]) == [REASONING, CALL, RESULT]
 
 
-@pytest.mark.parametrize(("store", "returned"), [(False, False), (True, True)])
-async def test_reasoning_without_content_goes_back_if_it_was_stored(store: bool, returned: bool) -> None:
+@pytest.mark.parametrize("beside", [[], [{"id": "ws_1", "type": "web_search_call"}]], ids=["alone", "beside a search"])
+@pytest.mark.parametrize("store", [False, True])
+async def test_reasoning_without_content_goes_back_if_it_was_stored(store: bool, beside: list[dict[str, Any]]) -> None:
     """Without its content, the endpoint can only find it if it was stored."""
     bare = {"id": "rs_1", "type": "reasoning", "summary": []}
-    sent = await loop(bare, function_call(), generation_kwargs={"store": store})
-    assert sent == [*([bare] if returned else []), CALL, RESULT]
+    sent = await loop(bare, *beside, function_call(), generation_kwargs={"store": store})
+    assert sent == [*([bare] if store else []), *beside, CALL, RESULT]
 
 
 async def test_raw_reasoning_goes_back() -> None:
