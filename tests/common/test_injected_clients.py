@@ -337,6 +337,21 @@ async def test_a_mock_of_a_stream_is_closed_as_by_haystack(mode: Mode) -> None:
     assert [name for name, *_ in stream.method_calls] == ["close"]
 
 
+@plain_only
+@pytest.mark.parametrize(
+    ("text", "told"), [("It failed.", "It failed. Overloaded ("), ("It was Overloaded", "It was Overloaded (")]
+)
+async def test_an_error_of_the_sdk_says_what_its_body_does(mode: Mode, text: str, told: str) -> None:
+    client = AsyncMock() if mode.asynchronous else MagicMock()
+    request = httpx2.Request("POST", "https://theirs.example/v1")
+    client.chat.completions.create.side_effect = openai.APIError(text, request, body={"message": "Overloaded"})
+    generator = chat_generator(Api())
+    setattr(generator, attribute(mode), client)
+    with pytest.raises(openai.APIError) as raised:
+        await mode.complete_async(generator)
+    assert str(raised.value).startswith(told)
+
+
 async def test_a_stream_that_can_only_be_closed_asynchronously_is() -> None:
     stream = MagicMock(spec=["__aiter__", "aclose"])
     stream.aclose = AsyncMock()

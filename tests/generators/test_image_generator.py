@@ -225,6 +225,12 @@ async def test_images_come_in_the_form_that_was_asked_for(
 
 
 @plain_only
+async def test_a_message_beside_an_image_is_no_error(mode: Mode) -> None:
+    api = Api({"data": [{"b64_json": BASE64}], "message": "Done"})
+    assert (await mode.call(image_generator(api), PROMPT))["images"] == [BASE64]
+
+
+@plain_only
 @pytest.mark.parametrize(
     ("entry", "as_url"),
     [

@@ -54,6 +54,12 @@ def test_choices_that_have_no_number_are_told_apart_by_their_place() -> None:
     assert [reply.text for reply in accumulator.finish({}, is_done=True)] == ["one", "two"]
 
 
+def test_a_text_goes_on_in_its_block() -> None:
+    accumulator = CompletionAccumulator(INFO)
+    chunks = [accumulator.add(delta(**fields))[0] for fields in ({"role": "x", "content": "a"}, {"content": "b"})]
+    assert [(chunk.content, chunk.index, chunk.start) for chunk in chunks] == [("a", 0, True), ("b", 0, False)]
+
+
 def test_reasoning_is_shown_with_the_field_that_it_came_in() -> None:
     accumulator = CompletionAccumulator(INFO)
     for _ in range(2):

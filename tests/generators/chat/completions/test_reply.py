@@ -126,7 +126,13 @@ async def test_agent_stops(finish_reason: str, message: Any, mode: Mode) -> None
             ["has been truncated", "because the completion was truncated by `max_tokens`; it is kept"],
         ),
         ("tool calls: malformed '[1]'", ["are not a JSON object; it is kept in `meta['malformed_tool_calls']`"]),
-        ("reasoning: unclosed think tag", ["for index 0 has been truncated before reaching a natural stopping point"]),
+        (
+            "reasoning: unclosed think tag",
+            [
+                "The completion for index 0 has been truncated before reaching a natural stopping point. Increase "
+                "`max_tokens` (or `max_completion_tokens`, `max_output_tokens`) to allow for longer completions."
+            ],
+        ),
     ],
 )
 async def test_warnings(name: str, parts: list[str], mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
@@ -135,6 +141,13 @@ async def test_warnings(name: str, parts: list[str], mode: Mode, caplog: pytest.
     warnings = [warning for warning in warnings if "streaming callback" not in warning]
     assert len(warnings) == len(parts)
     assert all(part in warning for part, warning in zip(parts, warnings, strict=True))
+
+
+@in_all_modes
+async def test_a_filtered_reply_is_told(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
+    said = {"content": "4"}
+    await ask(mode, sse(frame(said, "content_filter")) if mode.streamed else plain(completion(said, "content_filter")))
+    assert "The completion for index 0 was stopped by the content filter." in caplog.messages
 
 
 @streamed_only
@@ -269,7 +282,7 @@ async def test_a_delta_that_is_no_object_is_kept(mode: Mode) -> None:
 
 @in_all_modes
 async def test_a_reply_may_have_fields_that_errors_have(mode: Mode) -> None:
-    also = {"message": "Fine.", "requestId": "req-1"}
+    also = {"message": "Fine.", "requestId": "req-1", "base_resp": {"status_code": 1}}
     answer = (
         sse({**frame({"content": "Hi"}, "stop"), **also})
         if mode.streamed

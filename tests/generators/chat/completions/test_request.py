@@ -573,6 +573,17 @@ async def test_agent_sends_reasoning_back_inside_its_loop_only(mode: Mode, said:
     assert api.bodies == [chat_body(mode, messages, tools=[function()]) for messages in rounds(resent)]
 
 
+async def test_a_turn_with_an_image_ends_a_loop_as_well() -> None:
+    said, resent = DIALECTS["reasoning_content"]
+    api = three_rounds(said)
+    agent = Agent(chat_generator=chat_generator(api), tools=[tool()])
+    messages = agent.run([ChatMessage.from_user("Hi")])["messages"]
+    image = ImageContent(base64_image=PIXEL, mime_type="image/png")
+    agent.run([*messages, ChatMessage.from_user(content_parts=["Thanks", image])])
+    *past, _ = api.bodies[-1]["messages"]
+    assert past == rounds(resent)[-1][:-1]
+
+
 @in_all_dialects
 @in_all_modes
 async def test_reasoning_survives_serialization_and_a_fresh_component(mode: Mode, said: Any, resent: Any) -> None:
@@ -812,8 +823,10 @@ async def test_what_cannot_be_sent_is_named_by_its_position(mode: Mode, message:
 @in_all_modes
 @pytest.mark.parametrize("messages", [None, HELLO, {"role": "user"}, 5])
 async def test_messages_are_a_list_or_a_string(mode: Mode, messages: Any) -> None:
-    with pytest.raises(TypeError, match="`messages` must be a list of ChatMessage or a string, got "):
+    with pytest.raises(TypeError) as raised:
         await mode.call(chat_generator(Api()), messages)
+    kind = type(messages).__name__
+    assert str(raised.value) == f"`messages` must be a list of ChatMessage or a string, got {kind}."
 
 
 # Whatever is passed in

@@ -183,6 +183,13 @@ async def test_a_model_of_json_only_is_told_the_schema(mode: Mode) -> None:
     assert (instruction, json.loads(schema)) == ("Answer with a JSON object that follows this JSON schema:", SCHEMA)
 
 
+async def test_the_schema_is_told_as_it_is_written() -> None:
+    schema = {"type": "object", "description": "Die Größe"}
+    response_format = {"type": "json_schema", "json_schema": {"name": "size", "schema": schema}}
+    sent = await body(SYNC, JSON_ONLY, response_format=response_format)
+    assert "Die Größe" in sent["messages"][0]["content"]
+
+
 async def test_a_model_of_json_only_takes_json_without_a_schema_as_it_is() -> None:
     response_format = {"type": "json_object"}
     assert await body(SYNC, JSON_ONLY, response_format=response_format) == {
