@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from haystack_integrations.components.generators.aimlapi.chat._completions.reasoning import ThinkingAccumulator
+from haystack_integrations.components.generators.aimlapi.chat._completions.reasoning import (
+    DetailsAccumulator,
+    ThinkingAccumulator,
+)
 
 
 def thinking(text: str, **fields: Any) -> dict[str, Any]:
@@ -34,3 +37,17 @@ def test_a_part_goes_on_until_it_has_what_a_part_has_once(parts: list[Any], join
     for part in parts:
         accumulator.add([part])
     assert accumulator.items() == joined
+
+
+def test_the_last_value_of_a_detail_counts() -> None:
+    accumulator = DetailsAccumulator()
+    for status in ("begun", "done", None):
+        accumulator.add([{"type": "reasoning.text", "text": "A", "status": status}])
+    assert accumulator.items() == [{"type": "reasoning.text", "text": "AAA", "status": "done"}]
+
+
+def test_a_detail_goes_on_if_its_signature_is_told_again() -> None:
+    accumulator = DetailsAccumulator()
+    for text in "AB":
+        accumulator.add([{"type": "reasoning.text", "text": text, "signature": "s"}])
+    assert accumulator.items() == [{"type": "reasoning.text", "text": "AB", "signature": "s"}]

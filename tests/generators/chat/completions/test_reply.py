@@ -129,8 +129,10 @@ async def test_agent_stops(finish_reason: str, message: Any, mode: Mode) -> None
         (
             "reasoning: unclosed think tag",
             [
-                "The completion for index 0 has been truncated before reaching a natural stopping point. Increase "
-                "`max_tokens` (or `max_completion_tokens`, `max_output_tokens`) to allow for longer completions."
+                (
+                    "The completion for index 0 has been truncated before reaching a natural stopping point. Increase "
+                    "`max_tokens` (or `max_completion_tokens`, `max_output_tokens`) to allow for longer completions."
+                )
             ],
         ),
     ],

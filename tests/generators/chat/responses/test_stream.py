@@ -330,11 +330,10 @@ async def test_an_error_in_the_stream_is_raised(mode: Mode, event: Any, told: st
 
 
 @streamed_only
-async def test_a_stream_without_a_response_is_an_error(mode: Mode) -> None:
+@pytest.mark.parametrize("begun", [[], [{"type": "response.created", "response": response(status="in_progress")}]])
+async def test_a_stream_without_a_response_is_an_error(mode: Mode, begun: list[dict[str, Any]]) -> None:
     with pytest.raises(openai.APIError, match=r"^The stream ended without a response"):
-        await ask_responses(
-            Api(responses_sse({"type": "response.created", "response": response(status="in_progress")})), mode
-        )
+        await ask_responses(Api(responses_sse(*begun)), mode)
 
 
 @streamed_only
