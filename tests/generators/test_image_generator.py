@@ -670,6 +670,14 @@ async def test_a_proxy_serves_downloads_and_gets_names(
 
 
 @plain_only
+@pytest.mark.parametrize("family", [httpx2, httpx])
+async def test_a_download_takes_no_longer_than_a_read(mode: Mode, family: Any) -> None:
+    api = Api(LINKED)
+    await mode.call(image_generator(api, timeout=family.Timeout(60, read=3)), PROMPT)
+    assert 0 < api.downloads[0].extensions["timeout"]["read"] <= 3
+
+
+@plain_only
 @pytest.mark.parametrize("settings", [{}, {"trust_env": False}], ids=["no proxy", "none of the environment"])
 async def test_without_a_proxy_the_address_that_was_checked_is_asked(
     mode: Mode, settings: dict[str, Any], proxy: tuple[str, list[str]], names: Names, monkeypatch: pytest.MonkeyPatch

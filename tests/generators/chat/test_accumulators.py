@@ -71,7 +71,8 @@ def test_what_was_held_back_of_several_choices_goes_to_each() -> None:
     accumulator = AnswerAccumulator(CompletionAccumulator(INFO), "structured_output")
     for index, text in ((1, "one"), (0, "zero")):
         accumulator.add({"choices": [{"index": index, "delta": {"content": text}}]})
-    assert [reply.text for reply in accumulator.finish({}, is_done=True)] == ["zero", "one"]
+    replies = accumulator.finish({}, is_done=False)
+    assert [(reply.text, reply.meta["incomplete"]) for reply in replies] == [("zero", True), ("one", True)]
 
 
 def test_the_thoughts_of_a_response_that_breaks_off_are_lines() -> None:

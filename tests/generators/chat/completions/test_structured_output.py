@@ -371,6 +371,12 @@ async def test_a_stream_that_breaks_off_loses_nothing(mode: Mode, text: str) -> 
 
 
 @streamed_only
+async def test_a_thought_and_a_text_may_come_with_the_end(mode: Mode) -> None:
+    message, _ = await reply(mode, sse(frame({"content": "<think>Hm.</think>It rains."}, "stop")))
+    assert (message.text, message.reasoning and message.reasoning.reasoning_text) == ("It rains.", "Hm.")
+
+
+@streamed_only
 async def test_any_cut_gives_the_same_answer(mode: Mode) -> None:
     text = "<think>Hm,\n a town.</think>\n\nHere it is:"
     for size in range(1, len(text)):
