@@ -319,7 +319,7 @@ class TestAddress:
             (" https://cdn.example.com/", "no address of an image"),
             ("http:cdn.example.com/1.png", "no host"),
             ("http:/cdn.example.com/1.png", "no host"),
-            ("http://", "no host"),
+            ("http://", ": it has no host"),
             ("http:///1.png", "no host"),
             ("http://./1.png", "no host"),
             ("http://:80/1.png", "no host"),

@@ -122,6 +122,16 @@ def test_certificate_of_a_client_is_its_own(mode: Mode, tls: ssl.SSLContext, tmp
         assert not trusts(server, mode, verify=False)
 
 
+@pytest.mark.skipif(MAY_READ_ENVIRONMENT, reason="contexts of truststore are not shared")
+def test_certificate_of_a_client_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    contexts = []
+    for name in ("one.test", "another.example.com"):
+        AUTHORITY.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+        settings = {"verify": False, "cert": str(tmp_path / "client.pem"), "trust_env": False}
+        contexts += [shared_ssl_context(**settings) for _ in range(2)]
+    assert contexts[0] is contexts[1] is not contexts[2] is contexts[3]
+
+
 @in_all_modes
 def test_context_of_the_user_is_used_by_its_client_only(mode: Mode, tls: ssl.SSLContext) -> None:
     own = ssl.create_default_context()
