@@ -129,6 +129,16 @@ def test_what_comes_whole_replaces_its_pieces(done: list[dict[str, Any]], expect
     assert {name: told[name] for name in expected} == expected
 
 
+def test_whole_arguments_take_nothing_else_away() -> None:
+    item = {"type": "function_call", "id": "fc-1", "name": "", "namespace": None, "tags": []}
+    accumulator = ResponseAccumulator(INFO)
+    accumulator.add({**CALL_ADDED, "item": item})
+    accumulator.add({"type": "response.function_call_arguments.done", "output_index": 0, **FUNCTION})
+    accumulator.add({"type": "response.output_item.added", "output_index": 1, "item": {"type": "web_search_call"}})
+    (reply,) = accumulator.finish({}, is_done=None)
+    assert reply.meta["output"][0] == {**item, **FUNCTION}
+
+
 def test_a_refusal_is_shown_in_the_meta_only() -> None:
     (chunk,) = ResponseAccumulator(INFO).add(response_delta("refusal", "No."))
     assert (chunk.content, chunk.reasoning, chunk.meta["delta"], chunk.index) == ("", None, "No.", None)

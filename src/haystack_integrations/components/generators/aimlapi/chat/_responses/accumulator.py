@@ -117,9 +117,13 @@ class ResponseAccumulator:
         """
         Take the arguments of a call as a whole: some servers send nothing else of them.
         """
-        known = {"type": "function_call", "id": event.get("item_id"), **drop_empty({"name": event.get("name")})}
-        arguments = drop_empty({"arguments": event.get("arguments")})
-        self._items[number] = {**known, **drop_empty(self._items.get(number, {})), **arguments}
+        item = self._items.get(number, {})
+        told = {
+            "id": item.get("id") or event.get("item_id"),
+            "name": item.get("name") or event.get("name"),
+            "arguments": event.get("arguments"),
+        }
+        self._items[number] = {"type": "function_call", **item, **drop_empty(told)}
         self._written.pop(number, None)
         return self._show_arguments(number, {**event, "id": event.get("item_id")})
 
