@@ -280,14 +280,24 @@ async def test_hooks_of_the_parent_are_live(mode: Mode) -> None:
         def _prepare_output(self, result: CreateEmbeddingResponse) -> dict[str, Any]:
             return {
                 "embedding": [-number for number in result.data[0].embedding],
-                "meta": {"kind": (result.data[0].object, result.data[0].index), "tokens": result.usage.total_tokens},
+                "meta": {
+                    "model": result.model,
+                    "usage": dict(result.usage),
+                    "kind": (result.data[0].object, result.data[0].index),
+                    "tokens": result.usage.total_tokens,
+                },
             }
 
     api = Api()
     embedder = Subclass(max_retries=0, http_client_kwargs={"transport": api})
     assert await mode.call(embedder, "a") == {
         "embedding": [-number for number in vector("A")],
-        "meta": {"kind": ("embedding", 0), "tokens": 1},
+        "meta": {
+            "model": "m-1",
+            "usage": {"prompt_tokens": 1, "total_tokens": 1},
+            "kind": ("embedding", 0),
+            "tokens": 1,
+        },
     }
     assert api.bodies == [{"model": "other/model", "input": "A", "encoding_format": "base64"}]
 

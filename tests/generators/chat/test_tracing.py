@@ -417,10 +417,20 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
 
 
 @streamed_only
-@pytest.mark.parametrize("events", [[], [response(message("Hello"))]], ids=["events", "a whole response"])
-async def test_events_of_responses_are_seen_as_they_came(
-    mode: Mode, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_events_of_responses_are_seen_as_they_came(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = await responses_seen(mode, monkeypatch, Api())
+    assert [event.type for event in seen][-1] == "response.completed"
+    assert not any(hasattr(event, "choices") for event in seen)
+
+
+@streamed_only
+async def test_a_whole_response_in_a_stream_is_seen_as_it_came(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    (whole,) = await responses_seen(mode, monkeypatch, Api(responses_sse(response(message("Hello")))))
+    assert not hasattr(whole, "choices")
+
+
+async def responses_seen(mode: Mode, monkeypatch: pytest.MonkeyPatch, api: Api) -> list[Any]:
+    """What a tracer sees of a streamed response that says "Hello"."""
     streams: list[Wrapped] = []
 
     def around(stream: Any) -> Wrapped:
@@ -428,7 +438,5 @@ async def test_events_of_responses_are_seen_as_they_came(
         return streams[-1]
 
     patch(monkeypatch, (Responses, AsyncResponses), "create", around, disguised=False)
-    api = Api(responses_sse(*events)) if events else Api()
     assert (await mode.complete_async(responses_generator(api))).text == "Hello"
-    assert getattr(streams[0].seen[-1], "type", None) == (None if events else "response.completed")
-    assert not any(hasattr(event, "choices") for event in streams[0].seen)
+    return streams[0].seen
