@@ -218,7 +218,8 @@ class TestRequest:
         ("url", "connected", "host", "name"),
         [
             (URL, f"https://{PUBLIC}/1.png", "cdn.example.com", "cdn.example.com"),
-            ("http://cdn.example.com:8080/1.png", f"http://{PUBLIC}:8080/1.png", "cdn.example.com:8080", None),
+            ("http://cdn.example.com:1/1.png", f"http://{PUBLIC}:1/1.png", "cdn.example.com:1", None),
+            ("http://cdn.example.com:65535/1.png", f"http://{PUBLIC}:65535/1.png", "cdn.example.com:65535", None),
             (
                 "https://CDN.example.com.:443/%20?a=b%2F&c#d",
                 f"https://{PUBLIC}/%20?a=b%2F&c#d",

@@ -461,11 +461,18 @@ def test_redirects_of_a_client_that_is_used_by_itself_end() -> None:
     assert len(api.requests) == 11
 
 
-async def test_an_asynchronous_client_that_is_used_by_itself_reads_the_body() -> None:
-    with serving(whole(HELLO)) as (server, generator):
-        await generator.warm_up_async()
-        client = generator.async_client._client
-        response = await client.send(client.build_request("GET", server.url))
+@plain_only
+@in_both_clients
+async def test_a_client_that_is_used_by_itself_reads_the_body(mode: Mode, http_client_kwargs) -> None:
+    with serving(whole(HELLO), http_client_kwargs=http_client_kwargs) as (server, generator):
+        if mode.asynchronous:
+            await generator.warm_up_async()
+            client = generator.async_client._client
+            response = await client.send(client.build_request("GET", server.url))
+        else:
+            generator.warm_up()
+            client = generator.client._client
+            response = client.send(client.build_request("GET", server.url))
         assert (response.json(), response.is_closed) == (HELLO, True)
 
 

@@ -89,6 +89,7 @@ async def test_connections_idle_for_too_long_are_closed() -> None:
         server.release()
         await asyncio.gather(*tasks)
         await generator.run_async("Hi")
+        assert server.accepted == 6
         await until(lambda: server.open <= 1)
 
 

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from inspect import isawaitable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -617,6 +616,10 @@ class Proxy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer(PNG)
 
+    def do_CONNECT(self) -> None:
+        self.asked.append(f"{self.command} {self.path}")
+        self.send_error(502)
+
     def answer(self, body: bytes) -> None:
         self.asked.append(f"{self.command} {self.path}")
         self.send_response(200)
@@ -670,6 +673,25 @@ async def test_a_proxy_serves_downloads_and_gets_names(
 
 
 @plain_only
+async def test_a_proxy_for_https_alone_gets_names_as_well(
+    mode: Mode, proxy: tuple[str, list[str]], names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, asked = proxy
+    monkeypatch.setenv("HTTPS_PROXY", url)
+    downloads = Downloads(SimpleNamespace(base_url="https://api.aimlapi.com/v1"), http_client_kwargs=None, timeout=5)
+    with pytest.raises(openai.APIError, match=r"its download from https://cdn.example.com/1.png failed: .*502"):
+        await fill(downloads, mode, [{"url": "https://cdn.example.com/1.png"}])
+    assert asked == ["CONNECT cdn.example.com:443"]
+
+
+async def fill(downloads: Downloads, mode: Mode, entries: list[dict[str, Any]]) -> list[str]:
+    """One image that is missing."""
+    if mode.asynchronous:
+        return await downloads.fill_async([None], entries, LINKED)
+    return downloads.fill([None], entries, LINKED)
+
+
+@plain_only
 @pytest.mark.parametrize("family", [httpx2, httpx])
 async def test_a_download_takes_no_longer_than_a_read(mode: Mode, family: Any) -> None:
     api = Api(LINKED)
@@ -688,9 +710,7 @@ async def test_without_a_proxy_the_address_that_was_checked_is_asked(
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     downloads = Downloads(SimpleNamespace(base_url=url), http_client_kwargs=settings, timeout=5)
     entries = [{"url": f"{url.replace('127.0.0.1', 'cdn.example.com')}/1.png"}]
-    fill = downloads.fill_async if mode.asynchronous else downloads.fill
-    images = fill([None], entries, LINKED)
-    assert (await images if isawaitable(images) else images) == [BASE64]
+    assert await fill(downloads, mode, entries) == [BASE64]
     assert (asked, names.asked) == (["GET /1.png"], ["cdn.example.com"])
 
 

@@ -60,6 +60,15 @@ class LazyTool(Tool):
         self.warm_ups += 1
 
 
+class ColdToolset(Toolset):
+    """As in a Haystack whose toolsets leave it to others to warm up what is in them."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("warm_up"):
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
 def names(body: dict[str, Any]) -> list[str]:
     return [tool.get("function", tool)["name"] for tool in body.get("tools", ())]
 
@@ -80,16 +89,19 @@ def test_lazy_toolset_is_warmed_up_once_and_sent(make: Any, mode: Mode, place: s
 
 @in_both
 @in_all_modes
-def test_tools_and_toolsets_in_a_list(make: Any, mode: Mode) -> None:
+@pytest.mark.parametrize("kind", [Toolset, ColdToolset])
+def test_tools_and_toolsets_in_a_list(make: Any, mode: Mode, kind: type[Toolset]) -> None:
     api = Api()
     lazy, single, inner = LazyToolset("lazy"), a_tool("single", LazyTool), a_tool("inner", LazyTool)
-    generator = make(api, tools=[lazy, single, Toolset([inner])])
-    for tools in (None, [lazy, inner]):
-        mode.run(generator, "Hi", tools=tools)
+    toolset = kind([inner])
+    generator = make(api, tools=[lazy, single, toolset])
+    mode.run(generator, "Hi")
+    assert inner.warm_ups == 1
+    mode.run(generator, "Hi", tools=[lazy, inner])
     assert [names(body) for body in api.bodies] == [["lazy", "single", "inner"], ["lazy", "inner"]]
     assert (lazy.warm_ups, single.warm_ups) == (1, 1)
     # Haystack 3.0 to 3.3 warms up what is in a toolset itself, and again when it is asked for it by itself.
-    assert inner.warm_ups == 1 + hasattr(Toolset, "warm_up")
+    assert inner.warm_ups == 1 + hasattr(toolset, "warm_up")
 
 
 @in_both

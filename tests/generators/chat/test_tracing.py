@@ -396,7 +396,9 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
     class Watching(Wrapped):
         def __iter__(self) -> Iterator[Any]:
             try:
-                yield from super().__iter__()
+                for chunk in super().__iter__():
+                    seen.append(chunk.choices[0].delta.content)
+                    yield chunk
             except APIError as error:
                 seen.append(error.body)
                 raise
@@ -404,6 +406,7 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
         async def __aiter__(self) -> AsyncIterator[Any]:
             try:
                 async for chunk in super().__aiter__():
+                    seen.append(chunk.choices[0].delta.content)
                     yield chunk
             except APIError as error:
                 seen.append(error.body)
@@ -411,9 +414,10 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
 
     patch_create(monkeypatch, Watching, disguised=False)
     with pytest.raises(APIError, match="Overloaded"):
-        await mode.complete_async(chat_generator(Api(sse({"choices": [HELLO]}, failure("Overloaded", 503)))))
-    (body,) = seen
-    assert body["message"] == "Overloaded"
+        frames = [{"choices": [HELLO], "usage": USAGE}, failure("Overloaded", 503)]
+        await mode.complete_async(chat_generator(Api(sse(*frames))))
+    text, body = seen
+    assert (text, body["message"]) == ("Hello", "Overloaded")
 
 
 @streamed_only
