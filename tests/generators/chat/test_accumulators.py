@@ -139,6 +139,16 @@ def test_whole_arguments_take_nothing_else_away() -> None:
     assert reply.meta["output"][0] == {**item, **FUNCTION}
 
 
+def test_a_call_has_the_name_and_the_id_of_its_item() -> None:
+    item = {"type": "function_call", "id": "fc-1", "name": "f"}
+    accumulator = ResponseAccumulator(INFO)
+    accumulator.add({**CALL_ADDED, "item": item})
+    done = {"type": "response.function_call_arguments.done", "output_index": 0, "item_id": "fc-2", "name": "g"}
+    accumulator.add({**done, "arguments": "{}"})
+    ((call,),) = (reply.tool_calls for reply in accumulator.finish({}, is_done=None))
+    assert (call.id, call.tool_name) == ("fc-1", "f")
+
+
 def test_a_refusal_is_shown_in_the_meta_only() -> None:
     (chunk,) = ResponseAccumulator(INFO).add(response_delta("refusal", "No."))
     assert (chunk.content, chunk.reasoning, chunk.meta["delta"], chunk.index) == ("", None, "No.", None)
