@@ -64,6 +64,9 @@ def test_openai_environment_has_no_effect(mode: Mode, monkeypatch: pytest.Monkey
         assert after.headers["authorization"] == "Bearer test-key"
 
 
+UNSET = "None of the following authentication environment variables are set: ('AIMLAPI_API_KEY',)"
+
+
 @in_all_modes
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("value", [None, "", "\n"])
@@ -74,8 +77,14 @@ def test_missing_key_is_named(mode: Mode, strict: bool, value: str | None, monke
         monkeypatch.setenv("AIMLAPI_API_KEY", value)
     key = Secret.from_env_var("AIMLAPI_API_KEY", strict=strict)
     with serving(hello(mode), api_key=key) as (server, generator):
-        with pytest.raises(ValueError, match="AIMLAPI_API_KEY"):
+        with pytest.raises(ValueError, match="AIMLAPI_API_KEY") as caught:
             mode.complete(generator)
+        missing, _, remedy = str(caught.value).partition(". ")
+        assert missing == (UNSET if strict and value is None else "There is no API key")
+        assert remedy == (
+            "Make a key at https://aimlapi.com/app/keys, and set the environment variable AIMLAPI_API_KEY or pass "
+            "`api_key=Secret.from_token(...)`."
+        )
         assert server.connections == 0
 
 

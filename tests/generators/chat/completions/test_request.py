@@ -153,7 +153,7 @@ async def test_several_replies_cannot_be_streamed(mode: Mode, parameters: Any) -
     api = Api()
     component = chat_generator(api, generation_kwargs=parameters)
     if mode.streamed:
-        with pytest.raises(ValueError, match="Cannot stream multiple responses, please set n=1"):
+        with pytest.raises(ValueError, match=r"^Cannot stream multiple responses, please set n=1\.$"):
             await mode.call(component, "Hi")
         assert api.requests == []
     else:
@@ -661,7 +661,8 @@ async def test_assistant_turns_go_back_without_what_the_api_does_not_take(mode: 
 
 @in_all_modes
 async def test_history_without_anything_to_send_is_refused(mode: Mode) -> None:
-    with pytest.raises(ValueError, match=r"`messages` hold nothing to send"):
+    told = r"^`messages` hold nothing to send: no text, no image, no file and no tool call\.$"
+    with pytest.raises(ValueError, match=told):
         await mode.call(chat_generator(Api()), [ChatMessage.from_assistant(reasoning="Hm")])
 
 
@@ -700,7 +701,10 @@ async def test_pictures_of_the_assistant_stay_here_with_a_warning(mode: Mode, ca
     assert [len(look.images) for look in looks] == [1, 1]
     assert api.bodies[-1] == chat_body(mode, [hello, {"role": "assistant", "content": "Look!"}, hello])
     for position in (1, 2):
-        assert f"images and files of the assistant message at position {position} are not sent" in caplog.text
+        assert (
+            f"The images and files of the assistant message at position {position} are not sent: "
+            "chat completions take them from the user only."
+        ) in caplog.messages
 
 
 # Inputs

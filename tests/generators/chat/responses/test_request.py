@@ -4,6 +4,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +151,10 @@ async def test_text_format_stands_beside_the_rest_of_text(mode: Mode) -> None:
         ("response_format", Person, "`text_format`"),
         ("background", True, "`streaming_callback`"),
         ("thinking", {"type": "enabled"}, "`reasoning`"),
-        ("service_tier", "flex", "endpoint"),
-        ("stop", ["."], "endpoint"),
-        ("n", 2, "endpoint"),
-        ("seed", 0, "endpoint"),
+        ("service_tier", "flex", r"Responses endpoint\.$"),
+        ("stop", ["."], r"Responses endpoint\.$"),
+        ("n", 2, r"Responses endpoint\.$"),
+        ("seed", 0, r"Responses endpoint\.$"),
         ("messages", [], "`messages` of `run`"),
         ("input", "Hi", "`messages` of `run`"),
         ("model", "o1", "init parameter"),
@@ -319,19 +320,22 @@ async def test_inputs_are_sent_in_the_form_of_the_endpoint(mode: Mode) -> None:
 @pytest.mark.parametrize(
     ("unsendable", "told"),
     [
-        (ChatMessage.from_dict({"role": "user", "content": []}), "empty"),
-        (ChatMessage.from_dict({"role": "system", "content": []}), "empty"),
+        (ChatMessage.from_dict({"role": "user", "content": []}), "it is empty."),
+        (ChatMessage.from_dict({"role": "system", "content": []}), "it is empty."),
         (
             ChatMessage.from_dict({"role": "user", "content": [{"reasoning": {"reasoning_text": "x"}}]}),
-            "ReasoningContent",
+            "the endpoint takes no ReasoningContent from the user.",
         ),
-        (ChatMessage.from_tool([CHART], origin=ToolCall("weather", {}, id="call_1")), "text only"),
-        (ChatMessage.from_tool("18 °C", origin=ToolCall("weather", {})), "weather has no id"),
+        (
+            ChatMessage.from_tool([CHART], origin=ToolCall("weather", {}, id="call_1")),
+            "the endpoint takes the result of a tool as text only.",
+        ),
+        (ChatMessage.from_tool("18 °C", origin=ToolCall("weather", {})), "the call of the tool weather has no id."),
     ],
 )
 async def test_what_cannot_be_sent_is_named_by_its_position(mode: Mode, unsendable: ChatMessage, told: str) -> None:
     api = Api()
-    with pytest.raises(ValueError, match=f"message at position 1 .*{told}"):
+    with pytest.raises(ValueError, match=f"^The message at position 1 cannot be sent: {re.escape(told)}$"):
         await ask_responses(api, mode, [ChatMessage.from_user("Hi"), unsendable])
     assert api.requests == []
 
