@@ -449,6 +449,7 @@ async def test_subclass_wraps_the_client(mode: Mode) -> None:
 @in_all_modes
 async def test_settings_of_client_kwargs_reach_the_client(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "openai-org")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "openai-project")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Openai: yes")
     theirs, ours = Api(), Api()
     http_client = (httpx2.AsyncClient if mode.asynchronous else httpx2.Client)(transport=theirs)
@@ -459,6 +460,7 @@ async def test_settings_of_client_kwargs_reach_the_client(mode: Mode, monkeypatc
             return {
                 **AIMLAPIChatGenerator._client_kwargs(self),
                 "organization": "mine",
+                "project": "ours",
                 "default_headers": {"X-Mine": "yes"},
                 "http_client": http_client,
             }
@@ -467,5 +469,6 @@ async def test_settings_of_client_kwargs_reach_the_client(mode: Mode, monkeypatc
     await mode.complete_async(generator)
     (request,) = theirs.requests
     assert ours.requests == []
-    assert (request.headers["openai-organization"], request.headers["x-mine"]) == ("mine", "yes")
+    assert (request.headers["openai-organization"], request.headers["openai-project"]) == ("mine", "ours")
+    assert request.headers["x-mine"] == "yes"
     assert "x-openai" not in request.headers

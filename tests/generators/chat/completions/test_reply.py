@@ -219,6 +219,10 @@ ROOT_ERROR = failure("Model is down", "500")
 BAD_BODIES = {
     "error": ({"error": {"message": "Model is down", "code": 500}, "requestId": "req-1"}, ["Model is down", "req-1"]),
     "error as text": ({"error": "Model is down"}, ["Model is down"]),
+    "error beside choices": (
+        {**completion({"content": "4"}), **frame({"content": "4"}), "error": {"message": "Model is down"}},
+        ["Model is down"],
+    ),
     "root-level error": (ROOT_ERROR, ["Model is down", "req-1"]),
     "root-level error without a status": (
         {"message": "Model is down", "requestId": "req-1"},
