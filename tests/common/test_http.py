@@ -45,7 +45,7 @@ from tests.support.faults import (
     error,
     meet,
 )
-from tests.support.modes import MODES, SYNC, Mode, in_all_modes, in_both_clients, plain_only
+from tests.support.modes import LEGACY, MODES, SYNC, Mode, in_all_modes, in_both_clients, plain_only
 from tests.support.replies import HELLO, MODEL
 from tests.support.server import FaultServer, drop, hello, reset, serving, stall, whole
 
@@ -63,7 +63,7 @@ def test_drop_after_silence_is_not_tried_again() -> None:
         (mode, retries, family)
         for mode in MODES
         for retries in (0, 2)
-        for family in (None, {"limits": httpx.Limits()}, {"transport": None})
+        for family in (None, LEGACY, {"transport": None})
     ]
     with ThreadPoolExecutor(len(cases)) as pool:
         calls = [pool.submit(meet, SILENT, mode, retries, http_client_kwargs=family) for mode, retries, family in cases]

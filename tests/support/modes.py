@@ -76,9 +76,7 @@ in_all_modes = pytest.mark.parametrize("mode", MODES, ids=str)
 plain_only = pytest.mark.parametrize("mode", PLAIN, ids=str)
 streamed_only = pytest.mark.parametrize("mode", STREAMED, ids=str)
 async_only = pytest.mark.parametrize("mode", [ASYNC, ASYNC_STREAMED], ids=str)
-in_both_clients = pytest.mark.parametrize(
-    # Objects of httpx among the settings ask for a client of httpx.
-    "http_client_kwargs",
-    [None, {"limits": httpx.Limits()}],
-    ids=["httpx2", "httpx"],
-)
+# Objects of httpx among the settings ask for a client of httpx. To load the certificates of all authorities for each
+# would take longer than most tests.
+LEGACY = {"limits": httpx.Limits(), "verify": False}
+in_both_clients = pytest.mark.parametrize("http_client_kwargs", [None, LEGACY], ids=["httpx2", "httpx"])
