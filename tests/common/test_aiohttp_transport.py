@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 from unittest import mock
 
+import aiohttp
 import httpcore2
 import httpx2
 import pytest
@@ -52,6 +53,7 @@ BEGUN = (head(content_length="99"), b"begun")
 BEGUN_STREAM = (stream_head(), event("begun"))
 BEGUN_CHUNK = event("begun").split(b"\r\n")[1]
 UNCONNECTED = Progress(sent=False, answered=False)
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 NO_LIMITS = {"max_connections": None, "max_keepalive_connections": None, "keepalive_expiry": None}
 
 
@@ -111,9 +113,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def make(ssl_context: ssl.SSLContext | None = None, **limits: Any) -> AiohttpTransport:
-    return AiohttpTransport(
-        ssl_context=ssl_context or ssl.create_default_context(), limits=httpx2.Limits(**{**NO_LIMITS, **limits})
-    )
+    return AiohttpTransport(ssl_context=ssl_context or NO_AUTHORITIES, limits=httpx2.Limits(**{**NO_LIMITS, **limits}))
 
 
 def client(transport: httpx2.AsyncBaseTransport | None = None, **settings: Any) -> httpx2.AsyncClient:
@@ -295,7 +295,7 @@ def test_error_of_the_body_is_raised_as_it_is(run) -> None:
 def test_header_that_cannot_be_sent(run, header: Any) -> None:
     async def main() -> None:
         async with wire(OK) as (url, received), client() as http:
-            with pytest.raises(httpx2.LocalProtocolError):
+            with pytest.raises(httpx2.LocalProtocolError, match=r"(?i)header|utf-8|ascii"):
                 await http.get(url, headers={"x-header": header})
             assert received == b""
 
@@ -545,6 +545,24 @@ def test_faults(run, answer, expected, match, progress, secure: bool, tls, trust
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [((drop,), aiohttp.ServerDisconnectedError), ((*BEGUN, drop), aiohttp.ClientPayloadError)],
+    ids=["head", "body"],
+)
+def test_the_error_of_aiohttp_is_the_cause_without_its_frames(run, answer: Any, kind: type[Exception]) -> None:
+    async def main() -> BaseException | None:
+        async with client() as http:
+            with pytest.raises(httpx2.RemoteProtocolError) as caught:
+                await post(http, server.url)
+            return caught.value.__cause__
+
+    with FaultServer(answer) as server:
+        cause = run(main())
+    assert type(cause) is kind
+    assert cause.__traceback__ is None
+
+
 @pytest.mark.parametrize("begun", [(), BEGUN, BEGUN_STREAM], ids=["before", "in the body", "in a stream"])
 def test_what_is_not_encrypted(run, begun: Any, tls, trusting) -> None:
     def speak_plainly(connection: Connection) -> None:
@@ -572,6 +590,20 @@ def test_what_came_before_a_fault_is_handed_over(run, begun: Any, end: Any, late
             assert came in (b"begun", BEGUN_CHUNK, b"begunwhat?\r\n")
 
     with FaultServer((*begun, end, drop)) as server:
+        run(main())
+
+
+def test_all_that_came_before_a_fault_is_handed_over(run) -> None:
+    async def main() -> None:
+        async with client() as http, http.stream("GET", server.url) as response:
+            await asyncio.to_thread(server.all_disconnected)
+            came = b""
+            with pytest.raises(httpx2.RemoteProtocolError):
+                async for part in response.aiter_raw():
+                    came += part
+            assert came == b"begun and more"
+
+    with FaultServer((*BEGUN, lambda _: pause(), b" and more", drop)) as server:
         run(main())
 
 
@@ -1122,7 +1154,7 @@ def test_closing_ends_what_is_under_way(run, place: str, tls, trusting) -> None:
         before = monotonic()
         await transport.aclose()
         for task in tasks:
-            with pytest.raises(httpx2.ReadError, match="closed"):
+            with pytest.raises(httpx2.ReadError, match=r"^The transport was closed during the request$"):
                 await task
         assert monotonic() - before < PATIENCE / 2
         await transport.aclose()

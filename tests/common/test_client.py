@@ -22,7 +22,7 @@ from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.modes import ASYNC, SYNC, Mode, in_all_modes, plain_only
-from tests.support.server import PLAIN_HELLO, FaultServer, hello, serving, whole
+from tests.support.server import PLAIN_HELLO, FaultServer, drop, hello, serving, whole
 
 LEGACY = {"limits": httpx.Limits()}
 
@@ -318,6 +318,18 @@ def test_a_proxy_of_the_environment_is_used(mode: Mode, variable: str, monkeypat
         monkeypatch.setenv(variable, proxy.url)
         with closing(AIMLAPIChatGenerator(api_base_url="http://api.invalid/v1")) as generator:
             assert mode.complete(generator).text == "Hello"
+
+
+@in_all_modes
+def test_a_proxy_of_the_environment_for_https_alone_is_used(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with FaultServer((drop,)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        generator = AIMLAPIChatGenerator(api_base_url="https://api.invalid/v1", max_retries=0)
+        with closing(generator), pytest.raises(openai.APIConnectionError):
+            mode.complete(generator)
+        assert proxy.requests[0].target == "api.invalid:443"
 
 
 @pytest.mark.parametrize("http_client_kwargs", [None, {"proxy": None, "http2": False}, {"trust_env": False}])

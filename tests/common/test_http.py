@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from email.utils import formatdate
@@ -108,25 +109,45 @@ def test_calls_that_are_turned_away_together_do_not_come_back_together(caplog: p
     assert len(set(re.findall(r"in ([\d.]+) seconds", caplog.text))) > 1
 
 
-@in_all_modes
-def test_retry_after_can_be_a_date(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
-    soon = httpx2.Response(503, headers={"retry-after": formatdate(time.time() + 2, usegmt=True)})
-    with caplog.at_level(logging.INFO, "openai"):
-        assert mode.complete(chat_generator(Api(soon, HELLO), max_retries=1)).text == "Hello"
-    (wait,) = re.findall(r"in ([\d.]+) seconds", caplog.text)
-    assert 0 < float(wait) <= 3
+def test_retry_after_can_be_a_date(caplog: pytest.LogCaptureFixture) -> None:
+    """Side by side, as each waits for up to two seconds."""
 
-    late = httpx2.Response(503, headers={"retry-after": formatdate(time.time() + 3600, usegmt=True)})
-    api = Api(late)
-    with pytest.raises(openai.InternalServerError, match=r"^Error code: 503 \(to be tried again in 3\d\d\d s\) \("):
+    def call(mode: Mode) -> str | None:
+        soon = httpx2.Response(503, headers={"retry-after": formatdate(time.time() + 2, usegmt=True)})
+        return mode.complete(chat_generator(Api(soon, HELLO), max_retries=1)).text
+
+    with caplog.at_level(logging.INFO, "openai"), ThreadPoolExecutor(len(MODES)) as pool:
+        assert list(pool.map(call, MODES)) == ["Hello"] * len(MODES)
+    waits = re.findall(r"in ([\d.]+) seconds", caplog.text)
+    assert len(waits) == len(MODES)
+    assert all(0 < float(wait) <= 3 for wait in waits)
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("name", "value", "seconds"),
+    [
+        ("retry-after", lambda: formatdate(time.time() + 3600, usegmt=True), r"3\d\d\d"),
+        ("retry-after", lambda: "3600", "3600"),
+        ("retry-after-ms", lambda: "3600000", "3600"),
+    ],
+    ids=["date", "seconds", "milliseconds"],
+)
+def test_a_late_time_is_told(mode: Mode, name: str, value: Callable[[], str], seconds: str) -> None:
+    api = Api(httpx2.Response(503, headers={name: value()}))
+    told = rf"^Error code: 503 \(to be tried again in {seconds} s\) \("
+    with pytest.raises(openai.InternalServerError, match=told):
         mode.complete(chat_generator(api, max_retries=5))
     assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf", "Wed, 99 Foo 2026 00:00:00 GMT"])
-def test_retry_after_that_says_nothing_is_ignored(value: str) -> None:
+def test_retry_after_that_says_nothing_is_ignored(value: str, caplog: pytest.LogCaptureFixture) -> None:
     api = Api(httpx2.Response(503, headers={"retry-after": value}), HELLO)
-    assert SYNC.complete(chat_generator(api, max_retries=1)).text == "Hello"
+    with caplog.at_level(logging.INFO, "openai"):
+        assert SYNC.complete(chat_generator(api, max_retries=1)).text == "Hello"
+    (wait,) = re.findall(r"in ([\d.]+) seconds", caplog.text)
+    assert float(wait) < 0.1
 
 
 # Connections

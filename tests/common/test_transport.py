@@ -54,7 +54,7 @@ async def test_calls_in_a_row_share_a_connection_and_calls_at_once_have_their_ow
 
 @pytest.mark.parametrize("http_client_kwargs", [{}, {"transport": None}], ids=["stack", "pool of httpx2"])
 async def test_limits_hold(http_client_kwargs: dict[str, Any]) -> None:
-    limits = {"max_connections": 3, "max_keepalive_connections": 1}
+    limits = {"max_connections": 3, "max_keepalive_connections": 1, "keepalive_expiry": 60}
     async with serving(http_client_kwargs={"limits": limits, **http_client_kwargs}) as (server, generator):
         await asyncio.gather(*(generator.run_async("Hi") for _ in range(20)))
 

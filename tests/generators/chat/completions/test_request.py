@@ -207,10 +207,10 @@ def own_headers(api: Api) -> dict[str, str]:
         ),
         # A secret that is not there is not sent, and one that is not needed is not looked up.
         (
-            {"X-Title": Secret.from_env_var("UNSET", strict=False)},
+            {"X-Title": Secret.from_env_var("UNSET", strict=False), "X-A": "1"},
             None,
             None,
-            {"http-referer": ATTRIBUTION["http-referer"]},
+            {"http-referer": ATTRIBUTION["http-referer"], "x-a": "1"},
         ),
         (
             {"X-A": Secret.from_env_var("UNSET")},
