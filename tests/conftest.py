@@ -25,8 +25,9 @@ LIVE_KEY = os.environ.get("AIMLAPI_API_KEY")
 ACCEPTED = pytest.StashKey[bool]()
 
 # The first example of a test may import a module; on a busy machine that takes longer than any deadline.
-settings.register_profile("aimlapi", deadline=None)
-settings.load_profile("aimlapi")
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("thorough", deadline=None)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("integration"):
                 item.add_marker(pytest.mark.skip(reason="AIMLAPI_API_KEY is not set"))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay to the end, so the garbage collector need not look at them again each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -149,11 +149,13 @@ def printed(folder: Path) -> dict[str, str]:
     return dict(zip(OUTPUT, outputs, strict=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTPUT)
 def test_example_prints_what_it_should(name: str, printed: dict[str, str]) -> None:
     assert printed[name] == REPLAY + OUTPUT[name]
 
 
+@pytest.mark.slow
 def test_image_example_writes_an_image(printed: dict[str, str], folder: Path) -> None:
     assert (folder / "aimlapi-cat.png").read_bytes().startswith(b"\x89PNG")
 
@@ -194,6 +196,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+@pytest.mark.slow
 def test_quickstart_says_that_it_does_not_know_another_question(tmp_path: Path) -> None:
     assert "no recording of that question" in run(tmp_path, str(EXAMPLES / "quickstart.py"), "How", "are", "you?")
 
@@ -310,6 +313,7 @@ def test_respx_alone_sees_no_request_of_ours() -> None:
     assert seen == {"The capital of France is Paris.": 0, "Hello": 1}
 
 
+@pytest.mark.slow
 def test_tests_on_the_pages_pass(tmp_path: Path) -> None:
     tests = [param.values[0] for param in SNIPPETS if TESTS.search(param.values[0])]
     for number, test in enumerate(tests):

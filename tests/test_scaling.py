@@ -73,6 +73,7 @@ def test_calls_begin_no_faster_than_the_rate(server: CountingStandIn, tmp_path: 
     assert time.monotonic() - start > 9 * 60 / 600
 
 
+@pytest.mark.slow
 def test_processes_answer(server: CountingStandIn, tmp_path: Path) -> None:
     (tmp_path / "snippet.py").write_text(snippet("scaling.md", "Processes"), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])}

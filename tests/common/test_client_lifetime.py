@@ -394,6 +394,7 @@ def complete_in_worker(generator: AIMLAPIChatGenerator, mode: Mode) -> str | Non
         return mode.complete(generator).text
 
 
+@pytest.mark.slow
 def test_used_component_works_in_a_worker_process() -> None:
     context = multiprocessing.get_context("spawn")
     with serving(PLAIN_HELLO) as (server, generator), ProcessPoolExecutor(1, mp_context=context) as pool:

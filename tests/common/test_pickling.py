@@ -7,6 +7,7 @@
 import multiprocessing
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from typing import Any
 
 import httpx2
@@ -16,7 +17,7 @@ from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
 from tests.support.api import Api, chat_generator, plain
-from tests.support.modes import Mode, in_all_modes, in_both_clients
+from tests.support.modes import MODES, Mode, in_all_modes, in_both_clients
 from tests.support.replies import MODEL, failure
 from tests.support.server import Answer, FaultServer, drop, serving, stall, whole
 
@@ -76,11 +77,11 @@ def check_same(copy: openai.APIError, error: openai.APIError) -> None:
         assert copy.response.headers["x-inference-id"] == "inf-1"
 
 
-@in_all_modes
-def test_exceptions_cross_from_worker_processes(mode: Mode) -> None:
+@pytest.mark.slow
+def test_exceptions_cross_from_worker_processes() -> None:
     kinds = [openai.NotFoundError, openai.RateLimitError, openai.APIError, openai.APIConnectionError]
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for kind in kinds:
+        for mode, kind in product(MODES, kinds):
             with FaultServer(ANSWERS[kind]) as server, pytest.raises(kind) as caught:
                 pool.submit(fail, server.url, mode).result(timeout=50)
             assert type(caught.value) is kind

@@ -64,6 +64,7 @@ def main(asynchronous: bool) -> None:
     print(json.dumps([*told, TRANSPORT in sys.modules]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_call_after_warm_up_imports_nothing(asynchronous: bool) -> None:
     code = f"from tests.common.test_warm_up import main; main({asynchronous})"

@@ -155,6 +155,7 @@ def test_langfuse_gets_the_cost() -> None:
         assert costs == ([{"total": call["cost"]["usd_spent"]}] if call["kind"] != "broken" else [])
 
 
+@pytest.mark.slow
 def test_retries_are_seen_in_the_log() -> None:
     code = """
 from tests.support.server import PLAIN_HELLO, serving, whole

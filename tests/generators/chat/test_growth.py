@@ -131,6 +131,7 @@ def cpu_seconds(mode: Mode, body: Body) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BODIES)
 def test_work_grows_with_what_comes(name: str) -> None:
     mode, count, body = BODIES[name]

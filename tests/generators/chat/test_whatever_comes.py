@@ -91,7 +91,7 @@ def changed(value: Any, changes: list[Any]) -> Any:
 
 
 @in_all_modes
-@settings(max_examples=250, derandomize=True)
+@settings(derandomize=True)
 @given(recorded=st.sampled_from(SAID), changes=st.lists(CHANGE, min_size=1, max_size=5), is_stream=st.booleans())
 def test_whatever_comes_back(mode: Mode, recorded: tuple[str, list[Any]], changes: list[Any], is_stream: bool) -> None:
     path, events = recorded

@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from haystack.components.generators.utils import print_streaming_chunk
 from haystack.dataclasses import ChatMessage, StreamingChunk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.generators.chat.completions.reply_cases import FINISH_REASONS, PICTURE, REMOTE, TWO_CALLS
@@ -277,7 +277,6 @@ def completions(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 @streamed_only
-@settings(max_examples=60)
 @given(said=completions())
 def test_any_cut_gives_the_same_reply(mode: Mode, said: Any) -> None:
     whole, frames = said
