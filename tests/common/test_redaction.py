@@ -4,6 +4,8 @@
 
 """Where secrets are looked for, however deep they are."""
 
+import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ import httpx2
 import openai
 import pytest
 
-from haystack_integrations.common.aimlapi.redaction import masked, reveals
+from haystack_integrations.common.aimlapi.redaction import mask, masked, reveals
 
 KEY = "secret-key"
 
@@ -38,3 +40,16 @@ def test_a_secret_is_found_in_every_part_of_an_exception() -> None:
     assert reveals(openai.BadRequestError("No", response=response, body={"key": KEY}), {}, {KEY})
     error.__cause__ = openai.BadRequestError("No", response=response, body={"key": KEY})
     assert reveals(error, {}, {KEY})
+    error.__cause__ = json.JSONDecodeError("No JSON", doc=f"I know {KEY}", pos=0)
+    assert reveals(error, {}, {KEY})
+    error.__cause__ = ValueError(KEY)
+    assert reveals(error, {}, {KEY})
+
+
+def test_a_secret_within_another_leaves_nothing_of_it() -> None:
+    assert mask("It was my-secret-key-1.", {KEY, "my-secret-key-1"}) == "It was ***."
+
+
+def test_an_exception_without_a_request_can_be_pickled() -> None:
+    error = pickle.loads(pickle.dumps(openai.APIConnectionError(request=None)))
+    assert (error.request.method, str(error.request.url)) == ("POST", "")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from haystack_integrations.common.aimlapi.body import parse_json
-from haystack_integrations.common.aimlapi.surrogates import SurrogateJoiner, repair
+from haystack_integrations.common.aimlapi.surrogates import SurrogateJoiner, parse_leniently, repair
 
 
 def fed(*events: Any) -> list[list[Any]]:
@@ -109,3 +109,8 @@ def test_json_may_be_nested_deep(depth: int) -> None:
 def test_json_that_is_nested_too_deep_is_refused(depth: int) -> None:
     with pytest.raises(RecursionError):
         parse_json(b'{"a":' * depth + b"1" + b"}" * depth)
+
+
+def test_json_that_python_parses_may_still_be_nested_too_deep() -> None:
+    with pytest.raises(RecursionError, match="^nested too deep$"):
+        parse_leniently(b"[" * 400 + b"]" * 400)

@@ -54,6 +54,28 @@ def test_arguments_go_the_short_way_once_their_call_was_shown() -> None:
     assert accumulator.items() == [{"id": "a", "function": {"name": "f", "arguments": "[1"}}]
 
 
+def test_a_call_ends_with_its_arguments_however_they_came() -> None:
+    accumulator = ToolCallAccumulator()
+    accumulator.add([fragment(0, None, "f", '{"a":')])
+    assert accumulator.add_arguments([{"index": 0, "function": {"arguments": " 1} \n"}}]) is not None
+    assert accumulator.add_arguments([{"index": 0, "function": {"arguments": " "}}]) is not None
+    accumulator.add([fragment(0, None, "f", '{"b": 2}')])
+    assert [call["function"]["arguments"] for call in accumulator.items()] == ['{"a": 1} \n ', '{"b": 2}']
+
+
+def test_a_name_of_another_type_is_kept_and_not_shown() -> None:
+    accumulator = ToolCallAccumulator()
+    assert accumulator.add([{"index": 0, "id": "a", "function": {"name": 7, "arguments": "{}"}}]) == []
+    assert accumulator.items() == [{"id": "a", "function": {"name": 7, "arguments": "{}"}}]
+
+
+def test_what_is_no_call_hides_none() -> None:
+    reply, odd = Reply(), {"type": "custom", "custom": {"name": "sql"}}
+    call = {"id": None, "type": "function", "function": {"name": "f", "arguments": "{}"}, "note": "x"}
+    assert decode_tool_calls([odd, call], reply, completion_id="c") == [odd]
+    assert reply.tool_calls == [ToolCall(id="call-c-1", tool_name="f", arguments={}, extra={"note": "x"})]
+
+
 def test_what_was_shown_does_not_change_with_what_comes() -> None:
     accumulator = ToolCallAccumulator()
     (delta,) = accumulator.add([fragment(0, "a", "f", "", extra_content={"x": {"y": "1"}})])
