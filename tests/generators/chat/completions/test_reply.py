@@ -18,6 +18,7 @@ from haystack.dataclasses import ChatMessage
 from haystack.tools import Tool
 from openai.resources.chat.completions import AsyncCompletions, Completions
 
+from haystack_integrations.components.generators.aimlapi.chat._completions.reply import split_content
 from tests.generators.chat.completions.reply_cases import CASES, FINISH_REASONS, Case, fragment
 from tests.support.api import Api, chat_generator, plain, sse
 from tests.support.asking import ask, assert_error, check_chunks
@@ -316,3 +317,28 @@ async def test_a_choice_keeps_the_index_that_it_came_with(mode: Mode) -> None:
     answer = sse(frame(said, "stop", choice=numbered)) if mode.streamed else plain(completion(said, choice=numbered))
     (reply,), _ = await ask(mode, answer)
     assert reply.meta["index"] == 3
+
+
+@pytest.mark.parametrize(("content", "text"), [({"city": "Zürich"}, '{"city": "Zürich"}'), ({}, "")])
+def test_an_object_in_place_of_a_text_is_its_json(content: Any, text: str) -> None:
+    assert split_content(content) == (text, [], [])
+
+
+@in_all_modes
+async def test_an_image_is_of_the_kind_that_its_address_tells(mode: Mode) -> None:
+    said = {"content": "Look!", "images": ["data:image/tiff;base64,AAAA", "data:image/png,x"]}
+    [reply], _ = await ask(mode, sse(frame(said), end()) if mode.streamed else plain(completion(said)))
+    assert [(image.mime_type, image.base64_image) for image in reply.images] == [("image/tiff", "AAAA")]
+    assert reply.meta["images"] == ["data:image/png,x"]
+
+
+@streamed_only
+async def test_parts_without_a_text_bring_none(mode: Mode) -> None:
+    [reply], _ = await ask(mode, sse(frame({"content": [{"type": "x", "text": "y"}]}), end()))
+    assert (reply.text, reply.meta["content"]) == (None, [{"type": "x", "text": "y"}])
+
+
+async def test_a_call_of_a_reply_without_an_id_has_one_all_the_same() -> None:
+    call = {"type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    [reply], _ = await ask(SYNC, plain({**completion({"tool_calls": [call]}), "id": None}))
+    assert [call.id for call in reply.tool_calls] == ["call-0"]

@@ -598,6 +598,15 @@ async def test_reasoning_survives_serialization_and_a_fresh_component(mode: Mode
     assert api.bodies == [chat_body(mode, messages) for messages in rounds(resent)]
 
 
+async def test_a_text_of_the_model_does_not_end_its_loop() -> None:
+    api = Api()
+    call = ToolCall("look_up", {}, id="call_1", extra=SIGNATURE)
+    said = [ChatMessage.from_assistant(tool_calls=[call]), ChatMessage.from_tool("sunny", call)]
+    chat_generator(api).run([HELLO, *said, ChatMessage.from_assistant("So it is sunny."), *said])
+    calls = [message["tool_calls"][0] for message in api.bodies[0]["messages"] if "tool_calls" in message]
+    assert [call.get("extra_content") for call in calls] == [SIGNATURE["extra_content"]] * 2
+
+
 HELLO = ChatMessage.from_user("Hi")
 CALL = ToolCall("look_up", {"city": "Zürich 🏔"}, id="call_1")
 

@@ -281,3 +281,5 @@ async def test_a_call_without_an_id_gets_one_of_its_response(mode: Mode) -> None
     call = {"type": "function_call", "name": "weather", "arguments": "{}"}
     reply = await ask_responses(Api(response(call, call, id="resp_9")), mode)
     assert [call.id for call in reply.tool_calls] == ["call-resp_9-0", "call-resp_9-1"]
+    reply = await ask_responses(Api({**response(call), "id": None}), mode)
+    assert [call.id for call in reply.tool_calls] == ["call-0"]
