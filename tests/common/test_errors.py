@@ -5,6 +5,7 @@
 """What an exception tells, and what it must not tell. Faults of connections are in test_faults.py."""
 
 import json
+import re
 import traceback
 from typing import Any
 
@@ -90,14 +91,39 @@ def test_key_that_is_gone_from_the_environment_hides_no_error(mode: Mode, monkey
 )
 def test_body_that_cannot_be_read_is_an_error(content: bytes, mode: Mode) -> None:
     generator = chat_generator(Api(httpx2.Response(200, headers={"content-type": "application/json"}, content=content)))
-    with pytest.raises(openai.APIError, match=r"AIMLAPI answered with malformed JSON"):
+    with pytest.raises(openai.APIError, match=r"^AIMLAPI answered with malformed JSON") as caught:
         mode.complete(generator)
+    assert type(caught.value.__cause__) in (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
+    assert caught.value.__context__ is caught.value.__cause__
 
 
 @in_all_modes
 def test_text_in_place_of_a_reply_is_told(mode: Mode) -> None:
     with pytest.raises(openai.APIError, match=r": upstream timeout \(model "):
         mode.complete(chat_generator(Api(httpx2.Response(200, text="upstream\n\ntimeout\n\n"))))
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (httpx2.ConnectError(""), "Connection error. ConnectError"),
+        (httpx2.Response(500), "Error code: 500"),
+        (httpx2.Response(500, json={}), "Error code: 500"),
+        (httpx2.Response(500, json=[1]), "Error code: 500 - [1]"),
+        (httpx2.Response(400, json={"error": ["a", 1]}), 'Error code: 400 - ["a", 1]'),
+    ],
+    ids=["no text", "no body", "empty body", "a list", "an error that is a list"],
+)
+def test_what_says_little_is_told_as_it_is(answer: Any, told: str, mode: Mode) -> None:
+    with pytest.raises(openai.APIError, match=f"^{re.escape(told)} \\(model "):
+        mode.complete(chat_generator(Api(answer), max_retries=0))
+
+
+@in_all_modes
+def test_an_error_that_is_a_list_is_told_with_status_200_as_well(mode: Mode) -> None:
+    with pytest.raises(openai.APIError, match=r': \["a", 1\] \(model '):
+        mode.complete(chat_generator(Api(httpx2.Response(200, json={"error": ["a", 1]}))))
 
 
 @pytest.mark.parametrize(
