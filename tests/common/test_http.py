@@ -462,13 +462,16 @@ def test_a_redirect_takes_the_timeout_along(mode: Mode) -> None:
     assert [request.extensions["timeout"]["read"] for request in api.requests] == [7, 7]
 
 
-def test_follow_redirects_of_one_request_holds() -> None:
+@plain_only
+async def test_follow_redirects_of_one_request_holds(mode: Mode) -> None:
     redirect = httpx2.Response(307, headers={"location": "/v1/x"})
     generator = chat_generator(Api(redirect, HELLO))
     generator.warm_up()
-    client = generator.client._client
+    await generator.warm_up_async()
+    client = (generator.async_client if mode.asynchronous else generator.client)._client
     request = client.build_request("POST", "https://api.aimlapi.com/v1/chat/completions", json={})
-    assert client.send(request, follow_redirects=False).status_code == 307
+    sent = client.send(request, follow_redirects=False)
+    assert (await sent if mode.asynchronous else sent).status_code == 307
 
 
 def test_redirects_of_a_client_that_is_used_by_itself_end() -> None:
@@ -489,12 +492,19 @@ async def test_a_client_that_is_used_by_itself_reads_the_body(mode: Mode, http_c
         if mode.asynchronous:
             await generator.warm_up_async()
             client = generator.async_client._client
-            response = await client.send(client.build_request("GET", server.url))
+            request = client.build_request("GET", server.url)
+            response = await client.send(request, auth=("me", "secret"))
+            await client.aclose()
         else:
             generator.warm_up()
             client = generator.client._client
-            response = client.send(client.build_request("GET", server.url))
+            request = client.build_request("GET", server.url)
+            response = client.send(request, auth=("me", "secret"))
+            client.close()
         assert (response.json(), response.is_closed) == (HELLO, True)
+        assert server.requests[0].headers["authorization"] == f"Basic {base64.b64encode(b'me:secret').decode()}"
+        with pytest.raises(openai.APIConnectionError, match=r"^The component was closed during the call\.$"):
+            await client.send(request) if mode.asynchronous else client.send(request)
 
 
 # User information in the base URL

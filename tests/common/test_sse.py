@@ -95,6 +95,27 @@ def test_events_with_other_line_ends_are_decoded_as_they_come(line_end: bytes) -
 
 
 @pytest.mark.parametrize(
+    ("pieces", "found"),
+    [
+        ([b": ping", b'data: {"a": 1}\n\n'], []),
+        ([b": ping\n: ", b'data: {"a": 1}\n\n'], []),
+        ([b'data: {"a":\rdata: 1}\n\n'], [b'{"a":\n1}']),
+    ],
+    ids=["of a line", "of an event", "lines"],
+)
+def test_what_looks_like_an_event_may_be_part_of_one_or_several_lines(pieces: list[bytes], found: list[bytes]) -> None:
+    decoder = EventDecoder()
+    assert [data for piece in pieces for data in decoder.feed(piece)] == found
+
+
+def test_what_follows_an_event_is_no_body_without_events() -> None:
+    decoder = EventDecoder()
+    assert decoder.feed(b'data: {"a": 1}\n\n') == [b'{"a": 1}']
+    decoder.feed(b"no event\n\n")
+    assert decoder.finish() == []
+
+
+@pytest.mark.parametrize(
     ("body", "rest"),
     [
         (b"", []),

@@ -139,6 +139,22 @@ def test_whole_arguments_take_nothing_else_away() -> None:
     assert reply.meta["output"][0] == {**item, **FUNCTION}
 
 
+def test_a_chunk_of_arguments_has_them_in_its_meta_as_they_came() -> None:
+    accumulator = CompletionAccumulator(INFO)
+    accumulator.add(delta(tool_calls=[{"index": 0, "id": "c-1", "function": FUNCTION}]))
+    part = [{"index": 0, "function": {"arguments": " "}}]
+    (chunk,) = accumulator.add(delta(tool_calls=part))
+    assert (chunk.meta["tool_calls"], chunk.meta["index"], chunk.meta["model"]) == (part, 0, None)
+
+
+def test_a_number_beside_a_text_is_kept_if_it_is_zero() -> None:
+    accumulator = CompletionAccumulator(INFO)
+    for _ in range(2):
+        accumulator.add(delta(content="Hi", speed=0))
+    (reply,) = accumulator.finish({}, is_done=None)
+    assert (reply.text, reply.meta["speed"]) == ("HiHi", 0)
+
+
 def test_a_call_has_the_name_and_the_id_of_its_item() -> None:
     item = {"type": "function_call", "id": "fc-1", "name": "f"}
     accumulator = ResponseAccumulator(INFO)

@@ -51,3 +51,9 @@ def test_a_detail_goes_on_if_its_signature_is_told_again() -> None:
     for text in "AB":
         accumulator.add([{"type": "reasoning.text", "text": text, "signature": "s"}])
     assert accumulator.items() == [{"type": "reasoning.text", "text": "AB", "signature": "s"}]
+
+
+def test_what_is_no_detail_stands_before_those_that_follow() -> None:
+    accumulator = DetailsAccumulator()
+    accumulator.add(["odd", {"type": "reasoning.text", "text": "A"}])
+    assert accumulator.items() == ["odd", {"type": "reasoning.text", "text": "A"}]

@@ -342,3 +342,23 @@ async def test_a_call_of_a_reply_without_an_id_has_one_all_the_same() -> None:
     call = {"type": "function", "function": {"name": "weather", "arguments": "{}"}}
     [reply], _ = await ask(SYNC, plain({**completion({"tool_calls": [call]}), "id": None}))
     assert [call.id for call in reply.tool_calls] == ["call-0"]
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"content": "4"}, "stop"),
+        ({"tool_calls": [fragment(0, "a", "weather", "{}")]}, "stop"),
+        ({"tool_calls": [fragment(0, "a", "weather", "[")]}, "stop"),
+        ({}, "content_filter"),
+        ({"reasoning": "Hm"}, "content_filter"),
+    ],
+    ids=["text", "call", "malformed call", "nothing", "reasoning"],
+)
+async def test_a_refusal_beside_an_answer_is_none(mode: Mode, said: dict[str, Any], reason: str) -> None:
+    said = {**said, "refusal": "No."}
+    answer = sse(frame(said), end("stop")) if mode.streamed else plain(completion(said, "stop"))
+    [reply], chunks = await ask(mode, answer)
+    assert (reply.meta["finish_reason"], reply.meta["refusal"]) == (reason, "No.")
+    assert not mode.streamed or chunks[-1].finish_reason == reason

@@ -259,8 +259,9 @@ async def test_an_error_with_status_200_is_raised(mode: Mode, body: Any, told: s
 @plain_only
 @pytest.mark.parametrize("body", [response(status="failed"), {"id": "resp_1"}])
 async def test_a_response_that_failed_or_says_nothing_is_an_error(mode: Mode, body: Any) -> None:
-    with pytest.raises(openai.APIError, match=r"without a response, status (failed|None)"):
+    with pytest.raises(openai.APIError, match=r"without a response, status (failed|None)") as raised:
         await ask_responses(Api(body), mode)
+    assert raised.value.body == body
 
 
 @in_all_modes
@@ -281,5 +282,14 @@ async def test_a_call_without_an_id_gets_one_of_its_response(mode: Mode) -> None
     call = {"type": "function_call", "name": "weather", "arguments": "{}"}
     reply = await ask_responses(Api(response(call, call, id="resp_9")), mode)
     assert [call.id for call in reply.tool_calls] == ["call-resp_9-0", "call-resp_9-1"]
+    assert [call.extra for call in reply.tool_calls] == [None, None]
     reply = await ask_responses(Api({**response(call), "id": None}), mode)
     assert [call.id for call in reply.tool_calls] == ["call-0"]
+
+
+@in_all_modes
+@pytest.mark.parametrize("name", ["id", "call_id"])
+async def test_one_id_of_a_call_is_both(mode: Mode, name: str) -> None:
+    call = {"type": "function_call", "name": "weather", "arguments": "{}", name: "x_1"}
+    (called,) = (await ask_responses(Api(response(call)), mode)).tool_calls
+    assert (called.id, called.extra) == ("x_1", {"call_id": "x_1"})

@@ -489,3 +489,10 @@ async def test_an_image_may_have_an_address_and_other_files_none(mode: Mode) -> 
     with pytest.raises(ValueError, match="position 0 cannot be sent: the endpoint takes images by their address"):
         await ask_responses(api, mode, [ChatMessage.from_user(content_parts=[file])])
     assert len(api.requests) == 1
+
+
+async def test_texts_of_one_instruction_are_lines() -> None:
+    api = Api()
+    texts = [{"text": "Be brief."}, {"text": "Be kind."}]
+    await ask_responses(api, SYNC, [ChatMessage.from_dict({"role": "system", "content": texts})])
+    assert api.bodies[0]["input"] == [{"role": "system", "content": "Be brief.\nBe kind."}]

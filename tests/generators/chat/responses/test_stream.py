@@ -332,8 +332,9 @@ async def test_an_error_in_the_stream_is_raised(mode: Mode, event: Any, told: st
 @streamed_only
 @pytest.mark.parametrize("begun", [[], [{"type": "response.created", "response": response(status="in_progress")}]])
 async def test_a_stream_without_a_response_is_an_error(mode: Mode, begun: list[dict[str, Any]]) -> None:
-    with pytest.raises(openai.APIError, match=r"^The stream ended without a response"):
+    with pytest.raises(openai.APIError, match=r"^The stream ended without a response") as raised:
         await ask_responses(Api(responses_sse(*begun)), mode)
+    assert raised.value.body["status"] == "in_progress"
 
 
 @streamed_only
