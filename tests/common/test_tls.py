@@ -120,6 +120,9 @@ def test_certificate_of_a_client_is_its_own(mode: Mode, tls: ssl.SSLContext, tmp
         assert trusts(server, mode, verify=False, cert=str(file))
         assert trusts(server, mode, verify=False, cert=[str(file), str(file)])
         assert not trusts(server, mode, verify=False)
+        own = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        AUTHORITY.configure_trust(own)
+        assert trusts(server, mode, verify=own, cert=str(file))
 
 
 @pytest.mark.skipif(MAY_READ_ENVIRONMENT, reason="contexts of truststore are not shared")
