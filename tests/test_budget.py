@@ -5,6 +5,7 @@
 """The hook of examples/budget.py stops an agent before the call that its budget does not reach to."""
 
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def example() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLE.parent)
         patch.delenv("AIMLAPI_API_KEY", raising=False)
+        # What was imported before keeps its address, but not the key that it set with it.
+        patch.delitem(sys.modules, "stand_in", raising=False)
         return runpy.run_path(str(EXAMPLE))
 
 
