@@ -215,6 +215,11 @@ def test_a_cost_that_is_in_the_headers_only_is_found() -> None:
     }
 
 
+def test_a_usage_without_entries_stays_one() -> None:
+    answer = plain({**entry([1]), "model": "", "usage": {}})
+    assert text_embedder(Api(answer)).run(TEXT)["meta"] == {"model": "", "usage": {}}
+
+
 # What others put in the place of the SDK's parts
 
 

@@ -134,6 +134,9 @@ async def test_other_files_need_their_data(mime_type: Any, kind: str) -> None:
         await sent(SYNC, ChatMessage.from_user(content_parts=[part]))
 
 
+CALLED = ChatMessage.from_assistant(tool_calls=[CALL], meta={"audio": {"id": "a-1"}})
+
+
 @in_all_modes
 @pytest.mark.parametrize(
     ("said", "expected"),
@@ -146,6 +149,11 @@ async def test_other_files_need_their_data(mime_type: Any, kind: str) -> None:
         (ChatMessage.from_assistant(meta={"audio": {"id": "a-1", "data": "QUJD"}}), {"audio": {"id": "a-1"}}),
         (ChatMessage.from_assistant(meta={"audio": {"data": "QUJD"}}), None),
         (ChatMessage.from_assistant(meta={"audio": "QUJD"}), None),
+        # A call needs nothing said beside it, and not every model takes the id of what was said.
+        (
+            CALLED,
+            {"tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]},
+        ),
     ],
 )
 async def test_what_the_assistant_said_aloud_goes_back(mode: Mode, said: ChatMessage, expected: Any) -> None:

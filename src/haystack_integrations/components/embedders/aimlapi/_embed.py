@@ -151,8 +151,8 @@ def embedding_meta(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[
     ids = call_meta(body.get("meta"), headers)
     inference_id = ids.pop("inference_id", None)
     return {
-        "model": None,
-        "usage": None,
+        "model": body.get("model"),
+        "usage": body.get("usage"),
         **drop_empty(body, {"data", "object", "meta"}),
         **rest_of_service_meta(body.get("meta")),
         **ids,

@@ -166,6 +166,9 @@ def _complete(converted: dict[str, Any], message: ChatMessage, *, position: int,
         for sent, tool_call in zip(converted["tool_calls"], message.tool_calls, strict=True):
             if tool_call.extra and "extra_content" in tool_call.extra:
                 sent["extra_content"] = tool_call.extra["extra_content"]
+    sent_parts = bool(converted.get("content")) + len(converted.get("tool_calls", ()))
+    if sent_parts and sent_parts == len(message):
+        return
     texts = message.texts
     if len(texts) > 1:
         converted["content"] = "\n".join(filter(None, texts))
