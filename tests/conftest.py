@@ -26,7 +26,7 @@ ACCEPTED = pytest.StashKey[bool]()
 
 # The first example of a test may import a module; on a busy machine that takes longer than any deadline.
 settings.register_profile("quick", deadline=None, max_examples=20)
-settings.register_profile("thorough", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=250)
 settings.load_profile("quick")
 
 
@@ -41,10 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(msg)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """One more than there are processors, since many tests wait for a server."""
-    return (os.cpu_count() or 1) + 1
+    workers = yield
+    return workers if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else workers + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,10 +64,10 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the developer's environment reaches a test, but the key of a live one."""
-    for name in list(os.environ):
-        if name.startswith(("OPENAI_", "AIMLAPI_")):
-            monkeypatch.delenv(name)
     live = request.node.get_closest_marker("integration") or request.config.getoption("--record")
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "AIMLAPI_")) or (name.lower().endswith("_proxy") and not live):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("AIMLAPI_API_KEY", LIVE_KEY if live and LIVE_KEY else "test-key")
     monkeypatch.setenv("HAYSTACK_DESERIALIZATION_ALLOWLIST", "tests,test_*")
 
