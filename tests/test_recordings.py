@@ -376,9 +376,9 @@ def record(api: StandIn, folder: Path, key: str, *tests: str) -> subprocess.Comp
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "tests/test_recordings.py", "-k", " or ".join(tests)],
         cwd=RECORDINGS.parents[1],
-        env={**os.environ, "AIMLAPI_API_KEY": key, "AIMLAPI_API_BASE": url},
+        env={**os.environ, "AIMLAPI_API_KEY": key, "AIMLAPI_API_BASE": url, "PYTHONUTF8": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     api.shutdown()
@@ -387,9 +387,8 @@ def record(api: StandIn, folder: Path, key: str, *tests: str) -> subprocess.Comp
 
 
 def changed(folder: Path) -> list[str]:
-    return [
-        name for name in names() if (folder / f"{name}.json").read_text() != (RECORDINGS / f"{name}.json").read_text()
-    ]
+    texts = {name: [(place / f"{name}.json").read_text("utf-8") for place in (folder, RECORDINGS)] for name in names()}
+    return [name for name, (new, old) in texts.items() if new != old]
 
 
 @pytest.mark.slow

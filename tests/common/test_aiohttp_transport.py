@@ -596,7 +596,7 @@ def test_what_came_before_a_fault_is_handed_over(run, begun: Any, end: Any, late
 def test_all_that_came_before_a_fault_is_handed_over(run) -> None:
     async def main() -> None:
         async with client() as http, http.stream("GET", server.url) as response:
-            await asyncio.to_thread(server.all_disconnected)
+            assert await asyncio.to_thread(server.all_disconnected)
             came = b""
             with pytest.raises(httpx2.RemoteProtocolError):
                 async for part in response.aiter_raw():

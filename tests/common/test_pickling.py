@@ -105,6 +105,7 @@ def test_exceptions_of_others_cross_as_well() -> None:
         assert type(copy) is type(error)
         assert str(copy) == str(error)
     assert pickle.loads(pickle.dumps(openai.OAuthError(response=response, body={"error": "x"}))).error == "x"
+    assert (copy.request.method, str(copy.request.url)) == ("POST", "")  # Of the last, which has none.
 
 
 def test_an_address_crosses_without_what_may_be_secret() -> None:

@@ -5,7 +5,6 @@
 """Where secrets are looked for, however deep they are."""
 
 import json
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -48,8 +47,3 @@ def test_a_secret_is_found_in_every_part_of_an_exception() -> None:
 
 def test_a_secret_within_another_leaves_nothing_of_it() -> None:
     assert mask("It was my-secret-key-1.", {KEY, "my-secret-key-1"}) == "It was ***."
-
-
-def test_an_exception_without_a_request_can_be_pickled() -> None:
-    error = pickle.loads(pickle.dumps(openai.APIConnectionError(request=None)))
-    assert (error.request.method, str(error.request.url)) == ("POST", "")

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from haystack_integrations.components.generators.aimlapi import AIMLAPIImageGenerator
 from haystack_integrations.components.generators.aimlapi._images.downloads import Downloads
 from tests.support.api import PNG, Api, image_generator
-from tests.support.modes import LEGACY, Mode, plain_only
+from tests.support.modes import LEGACY_UNVERIFIED, Mode, plain_only
 from tests.support.names import PUBLIC, Names
 from tests.support.recordings import Recording
 from tests.support.recordings import names as recordings
@@ -128,7 +128,7 @@ def test_every_recording_is_expected() -> None:
 @pytest.mark.parametrize("family", ["httpx2", "httpx"])
 async def test_urls_of_every_vendor_are_passed_on(name: str, mode: Mode, family: str, playback: Any) -> None:
     """As every vendor answers; nothing is downloaded, or the recording would have no answer."""
-    settings = {"http_client_kwargs": LEGACY} if family == "httpx" else {}
+    settings = {"http_client_kwargs": LEGACY_UNVERIFIED} if family == "httpx" else {}
     recorded = playback(name).exchanges[0]
     model, prompt, parameters = taken_apart(recorded)
     answer = recorded["response"]["json"]

@@ -598,7 +598,7 @@ async def test_reasoning_survives_serialization_and_a_fresh_component(mode: Mode
     assert api.bodies == [chat_body(mode, messages) for messages in rounds(resent)]
 
 
-async def test_a_text_of_the_model_does_not_end_its_loop() -> None:
+def test_a_text_of_the_model_does_not_end_its_loop() -> None:
     api = Api()
     call = ToolCall("look_up", {}, id="call_1", extra=SIGNATURE)
     said = [ChatMessage.from_assistant(tool_calls=[call]), ChatMessage.from_tool("sunny", call)]
