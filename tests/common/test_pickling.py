@@ -75,6 +75,7 @@ def check_same(copy: openai.APIError, error: openai.APIError) -> None:
         assert (copy.status_code, copy.request_id) == (error.status_code, "req-1")
         assert copy.response.status_code == error.status_code
         assert copy.response.headers["x-inference-id"] == "inf-1"
+        assert "request id req-1, inference id inf-1, client request id mine)" in str(copy)
 
 
 @pytest.mark.slow
