@@ -24,6 +24,7 @@ from haystack.dataclasses import ImageContent
 from examples.stand_in import StandIn, stand_in
 from haystack_integrations.components.embedders.aimlapi import AIMLAPIDocumentEmbedder
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator, AIMLAPIImageGenerator
+from tests.support.modes import LEGACY
 from tests.support.multipart import sent_body
 from tests.support.recordings import respond
 from tests.support.replies import PIXEL
@@ -303,7 +304,7 @@ def test_respx_alone_sees_no_request_of_ours() -> None:
     """As docs/testing.md says."""
     reply = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}]}
     seen = {}
-    for settings in ({}, {"http_client_kwargs": {"limits": httpx.Limits()}}):
+    for settings in ({}, {"http_client_kwargs": LEGACY}):
         with stand_in() as url, respx.mock(assert_all_called=False) as router:
             route = router.post(f"{url}/chat/completions").respond(json=reply)
             generator = AIMLAPIChatGenerator(api_base_url=url, **settings)

@@ -21,10 +21,8 @@ from haystack import Pipeline
 from haystack.utils import Secret
 
 from haystack_integrations.components.generators.aimlapi import AIMLAPIChatGenerator
-from tests.support.modes import ASYNC, SYNC, Mode, in_all_modes, plain_only
+from tests.support.modes import ASYNC, LEGACY, SYNC, Mode, in_all_modes, plain_only
 from tests.support.server import PLAIN_HELLO, FaultServer, drop, hello, serving, whole
-
-LEGACY = {"limits": httpx.Limits()}
 
 
 def openai_client(generator: AIMLAPIChatGenerator, mode: Mode) -> Any:

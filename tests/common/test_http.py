@@ -95,10 +95,15 @@ def test_retries_wait_as_the_server_asks(mode: Mode, caplog: pytest.LogCaptureFi
     answers = (whole(b"", 429, retry_after_ms="2"), whole(b"", 503, retry_after="0.004"), whole(b"", 500))
     with caplog.at_level(logging.INFO, "openai"), serving(*answers, hello(mode)) as (_, generator):
         assert mode.complete(generator).text == "Hello"
-    waits = [float(wait) for wait in re.findall(r"Retrying request .*?in ([\d.]+) seconds", caplog.text)]
-    assert 0.002 <= waits[0] <= 0.003
-    assert 0.004 <= waits[1] <= 0.006
-    assert 0 < waits[2] <= 0.004
+    first, second, third = waits(caplog)
+    assert 0.002 <= first <= 0.003
+    assert 0.004 <= second <= 0.006
+    assert 0 < third <= 0.004
+
+
+def waits(caplog: pytest.LogCaptureFixture) -> list[float]:
+    """The seconds before each retry, as the SDK logs them."""
+    return [float(wait) for wait in re.findall(r"Retrying request .*?in ([\d.]+) seconds", caplog.text)]
 
 
 def test_calls_that_are_turned_away_together_do_not_come_back_together(caplog: pytest.LogCaptureFixture) -> None:
@@ -106,7 +111,7 @@ def test_calls_that_are_turned_away_together_do_not_come_back_together(caplog: p
     with caplog.at_level(logging.INFO, "openai"):
         for _ in range(5):
             chat_generator(Api(turned_away, HELLO), max_retries=1).run("Hi")
-    assert len(set(re.findall(r"in ([\d.]+) seconds", caplog.text))) > 1
+    assert len(set(waits(caplog))) > 1
 
 
 def test_retry_after_can_be_a_date(caplog: pytest.LogCaptureFixture) -> None:
@@ -120,9 +125,8 @@ def test_retry_after_can_be_a_date(caplog: pytest.LogCaptureFixture) -> None:
 
     with caplog.at_level(logging.INFO, "openai"), ThreadPoolExecutor(len(MODES)) as pool:
         assert list(pool.map(call, MODES)) == ["Hello"] * len(MODES)
-    waits = re.findall(r"in ([\d.]+) seconds", caplog.text)
-    assert len(waits) == len(MODES)
-    assert all(0.1 < float(wait) <= 3 for wait in waits)
+    assert len(waits(caplog)) == len(MODES)
+    assert all(0.1 < wait <= 3 for wait in waits(caplog))
 
 
 @in_all_modes
@@ -148,8 +152,8 @@ def test_retry_after_that_says_nothing_is_ignored(value: str, caplog: pytest.Log
     api = Api(httpx2.Response(503, headers={"retry-after": value}), HELLO)
     with caplog.at_level(logging.INFO, "openai"):
         assert SYNC.complete(chat_generator(api, max_retries=1)).text == "Hello"
-    (wait,) = re.findall(r"in ([\d.]+) seconds", caplog.text)
-    assert float(wait) < 0.1
+    (wait,) = waits(caplog)
+    assert wait < 0.1
 
 
 # Connections
@@ -467,13 +471,17 @@ def test_a_redirect_takes_the_timeout_along(mode: Mode) -> None:
 @plain_only
 async def test_follow_redirects_of_one_request_holds(mode: Mode) -> None:
     redirect = httpx2.Response(307, headers={"location": "/v1/x"})
-    generator = chat_generator(Api(redirect, HELLO))
-    generator.warm_up()
-    await generator.warm_up_async()
-    client = (generator.async_client if mode.asynchronous else generator.client)._client
+    client = await http_client(chat_generator(Api(redirect, HELLO)), mode)
     request = client.build_request("POST", "https://api.aimlapi.com/v1/chat/completions", json={})
     sent = client.send(request, follow_redirects=False)
     assert (await sent if mode.asynchronous else sent).status_code == 307
+
+
+async def http_client(generator: AIMLAPIChatGenerator, mode: Mode) -> Any:
+    """The client of httpx2 or httpx in the one that the component made of the SDK's."""
+    generator.warm_up()
+    await generator.warm_up_async()
+    return (generator.async_client if mode.asynchronous else generator.client)._client
 
 
 def test_redirects_of_a_client_that_is_used_by_itself_end() -> None:
@@ -491,18 +499,11 @@ def test_redirects_of_a_client_that_is_used_by_itself_end() -> None:
 @in_both_clients
 async def test_a_client_that_is_used_by_itself_reads_the_body(mode: Mode, http_client_kwargs) -> None:
     with serving(whole(HELLO), http_client_kwargs=http_client_kwargs) as (server, generator):
-        if mode.asynchronous:
-            await generator.warm_up_async()
-            client = generator.async_client._client
-            request = client.build_request("GET", server.url)
-            response = await client.send(request, auth=("me", "secret"))
-            await client.aclose()
-        else:
-            generator.warm_up()
-            client = generator.client._client
-            request = client.build_request("GET", server.url)
-            response = client.send(request, auth=("me", "secret"))
-            client.close()
+        client = await http_client(generator, mode)
+        request = client.build_request("GET", server.url)
+        sent = client.send(request, auth=("me", "secret"))
+        response = await sent if mode.asynchronous else sent
+        await client.aclose() if mode.asynchronous else client.close()
         assert (response.json(), response.is_closed) == (HELLO, True)
         assert server.requests[0].headers["authorization"] == f"Basic {base64.b64encode(b'me:secret').decode()}"
         with pytest.raises(openai.APIConnectionError, match=r"^The component was closed during the call\.$"):

@@ -106,7 +106,11 @@ def test_exceptions_of_others_cross_as_well() -> None:
         assert type(copy) is type(error)
         assert str(copy) == str(error)
     assert pickle.loads(pickle.dumps(openai.OAuthError(response=response, body={"error": "x"}))).error == "x"
-    assert (copy.request.method, str(copy.request.url)) == ("POST", "")  # Of the last, which has none.
+
+
+def test_an_exception_without_a_request_gets_one_without_an_address() -> None:
+    error = pickle.loads(pickle.dumps(openai.APIConnectionError(request=None)))
+    assert (error.request.method, str(error.request.url)) == ("POST", "")
 
 
 def test_an_address_crosses_without_what_may_be_secret() -> None:

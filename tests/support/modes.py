@@ -76,7 +76,8 @@ in_all_modes = pytest.mark.parametrize("mode", MODES, ids=str)
 plain_only = pytest.mark.parametrize("mode", PLAIN, ids=str)
 streamed_only = pytest.mark.parametrize("mode", STREAMED, ids=str)
 async_only = pytest.mark.parametrize("mode", [ASYNC, ASYNC_STREAMED], ids=str)
-# Objects of httpx among the settings ask for a client of httpx. To load the certificates of all authorities for each
-# would take longer than most tests; in `tests/common/test_client.py` they are checked.
-LEGACY_UNVERIFIED = {"limits": httpx.Limits(), "verify": False}
+# Objects of httpx among the settings ask for a client of httpx.
+LEGACY = {"limits": httpx.Limits()}
+# To load the certificates of all authorities for each client would take longer than most tests.
+LEGACY_UNVERIFIED = {**LEGACY, "verify": False}
 in_both_clients = pytest.mark.parametrize("http_client_kwargs", [None, LEGACY_UNVERIFIED], ids=["httpx2", "httpx"])

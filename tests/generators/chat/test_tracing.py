@@ -396,28 +396,25 @@ async def test_a_tracer_sees_an_error_inside_a_stream(mode: Mode, monkeypatch: p
     class Watching(Wrapped):
         def __iter__(self) -> Iterator[Any]:
             try:
-                for chunk in super().__iter__():
-                    seen.append(chunk.choices[0].delta.content)
-                    yield chunk
+                yield from super().__iter__()
             except APIError as error:
-                seen.append(error.body)
+                seen.append((self.seen, error.body))
                 raise
 
         async def __aiter__(self) -> AsyncIterator[Any]:
             try:
                 async for chunk in super().__aiter__():
-                    seen.append(chunk.choices[0].delta.content)
                     yield chunk
             except APIError as error:
-                seen.append(error.body)
+                seen.append((self.seen, error.body))
                 raise
 
     patch_create(monkeypatch, Watching, disguised=False)
     with pytest.raises(APIError, match="Overloaded"):
         frames = [{"choices": [HELLO], "usage": USAGE}, failure("Overloaded", 503)]
         await mode.complete_async(chat_generator(Api(sse(*frames))))
-    text, body = seen
-    assert (text, body["message"]) == ("Hello", "Overloaded")
+    (((chunk,), body),) = seen
+    assert (chunk.choices[0].delta.content, body["message"]) == ("Hello", "Overloaded")
 
 
 @streamed_only

@@ -134,9 +134,6 @@ async def test_other_files_need_their_data(mime_type: Any, kind: str) -> None:
         await sent(SYNC, ChatMessage.from_user(content_parts=[part]))
 
 
-CALLED = ChatMessage.from_assistant(tool_calls=[CALL], meta={"audio": {"id": "a-1"}})
-
-
 @in_all_modes
 @pytest.mark.parametrize(
     ("said", "expected"),
@@ -151,8 +148,8 @@ CALLED = ChatMessage.from_assistant(tool_calls=[CALL], meta={"audio": {"id": "a-
         (ChatMessage.from_assistant(meta={"audio": "QUJD"}), None),
         # A call needs nothing said beside it, and not every model takes the id of what was said.
         (
-            CALLED,
-            {"tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]},
+            ChatMessage.from_assistant(tool_calls=[CALL], meta={"audio": {"id": "a-1"}}),
+            {"tool_calls": [SENT_CALL]},
         ),
     ],
 )
